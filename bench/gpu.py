@@ -1,268 +1,173 @@
-"""All checks and timings that need a GPU, in one run of less than ten minutes.
+"""What only a GPU can show, in one call on a bare machine: `--limit` seconds, the most valuable parts first.
 
-    python bench/gpu.py --out results                                     # without data and other projects
-    python bench/gpu.py --out results --npz cifar10.npz --airbench airbench94_muon.py --kuangliu pytorch-cifar
-    python bench/gpu.py --out results --device cpu --quick                # tests the script itself
+    python bench/gpu.py --out results                                     # on random images
+    python bench/gpu.py --out results --wheels wheels                     # with packages that the machine lacks
+    python bench/gpu.py --out results --npz piece1.npz piece2.npz         # CIFAR-10, in one piece or several
+    python bench/gpu.py --out results --only smoke --only equality
+    python bench/gpu.py --summarize results                               # of the lines that are there
+    python bench/gpu.py --out results --device cpu --quick                # tries the script itself
 
-Claims, as ratios of median wall times in one run; each side is a process, and rounds are interleaved:
+Each part is a process with a time-out of its own; if it hangs or crashes, the next ones still run. Each measurement is
+a line of OUT/gpu.jsonl, on disk as soon as it is there, and OUT/summary.txt is at most a second older than the last
+line. So a kill at any moment loses nothing else. bench/gpu_parts.py has the parts, and says what each claims.
 
-    usual loop / ours, baseline.arch                                      at least 20
-    eager loop with the data on the GPU / ours, baseline.arch             at least 4
-    16 seeds one after another / together, baseline.arch                  at least 6, with equal results for each seed
-    first epoch, recording included / eager epoch                         at most 1
-    ResNet-18 of kuangliu/pytorch-cifar / ours, an epoch                  at least 4, and 1.5 at equal precision
-    airbench94_muon.py / specs/records/airbench94.arch                    at least 0.95, at a mean accuracy of 0.94
-
-It also compares recorded steps with eager ones for every kind of recipe, and the memory estimate with the peak. Files
-of other projects are named on the command line and never part of this repository. The result of a section is printed
-and written to OUT/gpu.json at once; if a section fails, the others still run.
+The machine needs Python 3.11 or later and torch. cifar_dsl needn't be installed; what else it needs can be carried as a
+folder of wheels, which are unpacked below OUT: `pip download --no-deps --only-binary=:all: --python-version 3.12
+-d wheels lark ...`. The part `smoke` names what is missing.
 """
 
 import argparse
 import json
-import re
-import statistics
+import os
+import signal
 import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable
+import tomllib
+import zipfile
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
-from measure import hardware
-from sides import Side, interleaved, serve
+from gpu_record import LINES, Record, summary
 
 _ROOT = Path(__file__).parents[1]
-_BASELINE = _ROOT / "specs" / "baseline.arch"
-_RESNET18 = _ROOT / "specs" / "zoo" / "resnet18.arch"
-_AIRBENCH94 = _ROOT / "specs" / "records" / "airbench94.arch"
-_SIDES = (
-    "usual",
-    "resident",
-    "ours",
-    "ours eager",
-    "one seed",
-    "seeds together",
-    "resnet18",
-    "resnet18 bf16",
-    "kuangliu",
-)
+_PARTS = Path(__file__).with_name("gpu_parts.py")
+_RESERVE_S = 3.0  # to end a part and write the summary
+_POLL_S = 0.2
 
 
 def main() -> int:
-    """Run all sections or, with --side, serve one side."""
+    """Run the parts, and return 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--limit", type=float, default=480, help="seconds for everything")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=16)
-    parser.add_argument("--runs", type=int, default=25, help="runs of airbench94")
-    parser.add_argument("--npz", type=Path, help="CIFAR-10 as an .npz file, for accuracies")
-    parser.add_argument("--airbench", type=Path, help="path of airbench94_muon.py")
+    parser.add_argument("--npz", type=Path, nargs="+", default=[], help="CIFAR-10 as .npz files, for accuracies")
     parser.add_argument("--kuangliu", type=Path, help="a checkout of kuangliu/pytorch-cifar")
-    parser.add_argument("--quick", action="store_true", help="a small budget, to test the script itself")
-    parser.add_argument("--only", action="append", choices=list(_SECTIONS), help="run only this section; repeatable")
-    parser.add_argument("--side", choices=_SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--wheels", type=Path, help="a folder of wheels")
+    parser.add_argument("--only", action="append", help="run only this part; repeatable")
+    parser.add_argument("--quick", action="store_true", help="a small budget, to try the script itself")
+    parser.add_argument(
+        "--summarize", type=Path, metavar="OUT", help="print the summary of a folder, and measure nothing"
+    )
+    parser.add_argument("--parts", type=Path, default=_PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.quick:
-        options.rounds, options.seeds, options.runs = 1, 2, 2
-    if options.side:
-        serve(_side(options))
+    if options.summarize:
+        print(summary(options.summarize / LINES), end="")
         return 0
     options.out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, object] = {"hardware": _hardware(options)}
-    print(found["hardware"])
-    failed = 0
-    for name in options.only or _SECTIONS:
-        begun = time.perf_counter()
-        print(f"\n== {name}", flush=True)
-        try:
-            found[name] = _SECTIONS[name](options)
-        except Exception:  # noqa: BLE001  # the other sections still run
-            failed += 1
-            found[name] = {"failed": traceback.format_exc()}
-            traceback.print_exc()
-        print(f"({time.perf_counter() - begun:.0f} s)", flush=True)
-        (options.out / "gpu.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return int(failed > 0)
+    return _Run(options).all_parts()
 
 
-def _hardware(options: argparse.Namespace) -> str:
-    import torch
+class _Run:
+    """One call: its clock, its record, and the part that is running."""
 
-    gpu = torch.cuda.get_device_name() if options.device == "cuda" else "no GPU"
-    return f"{gpu}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}; {hardware()}"
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._end = time.monotonic() + options.limit
+        self._record = Record(options.out / LINES)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._size = -1
+        self._stopped_by: int | None = None
 
+    def all_parts(self) -> int:
+        """Run each part while there is time."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        self._record.line("call", limit_s=self._options.limit, arguments=sys.argv[1:], python=sys.version.split()[0])
+        environment = self._environment()
+        failed = 0
+        for part in self._declared(environment):
+            if self._stopped_by is not None:
+                break
+            failed += self._run(part, environment) != "done"
+        self._summarize()
+        print((self._options.out / "summary.txt").read_text(encoding="utf-8"), end="", flush=True)
+        return 128 + self._stopped_by if self._stopped_by is not None else int(failed > 0)
 
-# ---- sides
+    def _environment(self) -> dict[str, str]:
+        """The environment of parts, where this checkout and the packages of wheels can be imported."""
+        packages = self._options.out / "packages"
+        for wheel in sorted(self._options.wheels.glob("*.whl")) if self._options.wheels else ():
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(packages)
+        # The package asks for its own version, which only an installation has.
+        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        installed = packages / f"cifar_dsl-{project['version']}.dist-info"
+        installed.mkdir(parents=True, exist_ok=True)
+        metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        (installed / "METADATA").write_text(metadata, encoding="utf-8")
+        paths = [str(_ROOT), str(packages.absolute()), os.environ.get("PYTHONPATH", "")]
+        return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
 
+    def _declared(self, environment: dict[str, str]) -> list[dict[str, Any]]:
+        """Name, time-out and least time of each part, as its script prints them."""
+        done = subprocess.run(
+            [sys.executable, str(self._options.parts), "--list"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        parts: list[dict[str, Any]] = json.loads(done.stdout)
+        return [part for part in parts if not self._options.only or part["name"] in self._options.only]
 
-def _images(options: argparse.Namespace) -> int:
-    return 640 if options.quick else 50_000
+    def _run(self, part: dict[str, Any], environment: dict[str, str]) -> str:
+        name, left_s = part["name"], self._end - time.monotonic() - _RESERVE_S
+        if left_s < part["least_s"]:
+            return self._ended(
+                name, f"skipped: it takes {part['least_s']:.0f} s, and {max(0, left_s):.0f} s are left", 0
+            )
+        limit_s = min(part["limit_s"], left_s)
+        begun = time.monotonic()
+        options = self._options
+        command = [sys.executable, str(options.parts), name, "--record", str(options.out / LINES)]
+        command += ["--device", options.device, *(["--quick"] if options.quick else [])]
+        command += ["--kuangliu", str(options.kuangliu)] if options.kuangliu else []
+        command += ["--npz", *map(str, options.npz)] if options.npz else []
+        with (options.out / f"{name}.log").open("wb") as log:
+            self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+            while self._child.poll() is None and time.monotonic() - begun < limit_s and self._stopped_by is None:
+                time.sleep(_POLL_S)
+                self._summarize()
+            code = self._child.poll()
+            self._kill()
+        passed_s = time.monotonic() - begun
+        if code is None:
+            why = "stopped" if self._stopped_by is not None else f"timed out after {limit_s:.0f} s"
+            return self._ended(name, why, passed_s)
+        if code:
+            text = (options.out / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip()
+            return self._ended(name, f"failed with {code}: {text.splitlines()[-1] if text else 'no output'}", passed_s)
+        return self._ended(name, "done", passed_s)
 
+    def _ended(self, name: str, outcome: str, time_s: float) -> str:
+        self._record.line("part", part=name, outcome=outcome, time_s=round(time_s, 2))
+        self._summarize()
+        print(f"{name}: {outcome} ({time_s:.1f} s)", flush=True)
+        return outcome
 
-def _side(options: argparse.Namespace) -> Callable[[], float]:
-    import torch
-    from loops import kuangliu, ours, ours_together, resident, usual
+    def _kill(self) -> None:
+        """End the part, and every process that it started."""
+        assert self._child
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
 
-    device, images = torch.device(options.device), _images(options)
-    match options.side:
-        case "usual":
-            return usual(_BASELINE, images, 64, device)
-        case "resident":
-            return resident(_BASELINE, images, 64, device)
-        case "ours" | "one seed":
-            return ours(_BASELINE, images, 64, device)
-        case "ours eager":
-            return ours(_BASELINE, images, 64, device, engine="eager")
-        case "seeds together":
-            return ours_together(_BASELINE, images, 64, device, seeds=options.seeds)
-        case "resnet18":
-            return ours(_RESNET18, images, 128, device)
-        case "resnet18 bf16":
-            return ours(_RESNET18, images, 128, device, "train.precision=bf16")
-        case _:
-            return kuangliu(options.kuangliu, images, 128, device)
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self._stopped_by = number
 
+    def _summarize(self) -> None:
+        """Write the summary again if there are new lines."""
+        lines = self._options.out / LINES
+        if lines.stat().st_size != self._size:
+            self._size = lines.stat().st_size
+            temporary = self._options.out / "summary.tmp"
+            temporary.write_text(summary(lines), encoding="utf-8")
+            temporary.replace(self._options.out / "summary.txt")
 
-def _epochs(options: argparse.Namespace, *names: str) -> dict[str, list[float]]:
-    """Seconds per epoch of each side, warm, with interleaved rounds."""
-    shared = [__file__, "--device", options.device, "--seeds", str(options.seeds)]
-    shared += ["--quick"] * options.quick + (["--kuangliu", str(options.kuangliu)] if options.kuangliu else [])
-    sides = {name: Side([*shared, "--side", name]) for name in names}
-    times = interleaved(sides, options.rounds, warm_up=2)  # the first epoch is partly eager, the second records
-    for name, values in times.items():
-        print(f"{name:<16} median {statistics.median(values):8.3f} s  ({min(values):.3f} to {max(values):.3f})")
-    return times
-
-
-def _ratio(times: dict[str, list[float]], slow: str, fast: str, factor: float = 1.0) -> float:
-    ratio = factor * statistics.median(times[slow]) / statistics.median(times[fast])
-    print(f"{slow} / {fast}: {ratio:.2f}")
-    return ratio
-
-
-# ---- sections
-
-
-def _loops(options: argparse.Namespace) -> object:
-    times = _epochs(options, "usual", "resident", "ours", "ours eager")
-    return {
-        "times": times,
-        "usual / ours": _ratio(times, "usual", "ours"),
-        "resident / ours": _ratio(times, "resident", "ours"),
-        "ours eager / ours": _ratio(times, "ours eager", "ours"),
-    }
-
-
-def _seeds(options: argparse.Namespace) -> object:
-    times = _epochs(options, "one seed", "seeds together")
-    return {"times": times, "alone / together": _ratio(times, "one seed", "seeds together", options.seeds)}
-
-
-def _first_epoch(options: argparse.Namespace) -> object:
-    """The first epoch of a new process, recording included, with and without recording."""
-    found = {}
-    for name in ("ours", "ours eager"):
-        shared = [__file__, "--device", options.device, *(["--quick"] * options.quick)]
-        side = Side([*shared, "--side", name])
-        found[name] = [side.round()]
-        side.close()
-    return {"times": found, "first recorded epoch / first eager epoch": _ratio(found, "ours", "ours eager")}
-
-
-def _resnet18(options: argparse.Namespace) -> object:
-    if options.kuangliu is None:
-        return _skipped("--kuangliu names no checkout")
-    times = _epochs(options, "kuangliu", "resnet18", "resnet18 bf16")
-    return {
-        "times": times,
-        "kuangliu / ours": _ratio(times, "kuangliu", "resnet18 bf16"),
-        "kuangliu / ours at equal precision": _ratio(times, "kuangliu", "resnet18"),
-    }
-
-
-def _equality(options: argparse.Namespace) -> object:
-    """Check that recorded steps compute the same as eager ones, for every kind of recipe."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/slow/test_engines.py"]
-    command += ["-k", "recorded or device" if options.device == "cuda" else "inputs"]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
-    print(done.stdout[-2000:], done.stderr[-2000:])
-    if done.returncode:
-        raise RuntimeError("recorded steps differ from eager ones")
-    return {"summary": done.stdout.strip().splitlines()[-1]}
-
-
-def _memory(options: argparse.Namespace) -> object:
-    command = [sys.executable, str(Path(__file__).with_name("memory.py")), "--device", options.device]
-    command += [str(_BASELINE), "--threads", "1"] if options.quick else []
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    print(done.stdout)
-    return {"output": done.stdout}
-
-
-def _airbench(options: argparse.Namespace) -> object:
-    """Accuracies and times (s) of the record, ours and its author's, for whitening, training and the augmented test."""
-    if options.npz is None:
-        return _skipped("--npz names no data")
-    import numpy as np
-    import torch
-
-    import cifar_dsl
-    from cifar_dsl.training.engines import choose_engine
-    from cifar_dsl.training.evaluation import Evaluator, evaluate_together
-    from cifar_dsl.training.images import load_images
-    from cifar_dsl.training.learner import Learner
-
-    device = torch.device(options.device)
-    spec = cifar_dsl.load(_AIRBENCH94, root=_ROOT / "specs", overrides=["train.epochs=1"] if options.quick else [])
-    with np.load(options.npz) as arrays:
-        train = arrays["x_train"], arrays["y_train"].astype(np.int64)
-        test = arrays["x_test"], arrays["y_test"].astype(np.int64)
-    splits = load_images(spec.recipe, train, test, device)
-    times, accuracies = [], []
-    for seed in range(options.runs + 1):  # the first is a warm-up
-        engine = choose_engine("auto", device, spec.graph, spec.recipe).engine
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        begun = time.perf_counter()
-        learner = Learner(spec.graph, spec.recipe, spec.name, seed, splits.train, engine)
-        with engine.running():
-            while learner.epoch <= learner.plan.epochs_begun:
-                learner.begin_epoch()
-                for _ in range(learner.plan.steps_in(learner.epoch)):
-                    engine.run(learner.prepare(), [learner.step])
-                learner.end_epoch()
-                learner.advance_epoch()
-            (measured,) = evaluate_together([Evaluator(splits.test, spec.recipe, engine)], [learner.evaluated])
-        times.append(time.perf_counter() - begun)
-        accuracies.append(measured.accuracy)
-    times, accuracies = times[1:], accuracies[1:]
-    found: dict[str, object] = {"ours": {"times": times, "accuracies": accuracies}}
-    print(f"ours: accuracy {statistics.fmean(accuracies):.4f} (n={len(accuracies)}), {statistics.median(times):.3f} s")
-    if options.airbench is not None:
-        done = subprocess.run([sys.executable, str(options.airbench)], capture_output=True, text=True, check=True)
-        rows = re.findall(r"\|\s*eval\s*\|.*?\|\s*([0-9.]+)\s*\|\s*([0-9.]+)\s*\|\s*$", done.stdout, re.MULTILINE)
-        found["theirs"] = {"output": done.stdout[-4000:], "rows": rows}
-        peer_s = statistics.median(float(row[1]) for row in rows[1:])
-        print(f"theirs: {peer_s:.3f} s; theirs / ours: {peer_s / statistics.median(times):.3f}")
-    return found
-
-
-def _skipped(why: str) -> object:
-    print(f"skipped: {why}")
-    return {"skipped": why}
-
-
-_SECTIONS: dict[str, Callable[[argparse.Namespace], object]] = {
-    "equality": _equality,
-    "loops": _loops,
-    "seeds": _seeds,
-    "first epoch": _first_epoch,
-    "resnet18": _resnet18,
-    "airbench94": _airbench,
-    "memory": _memory,
-}
 
 if __name__ == "__main__":
     sys.exit(main())

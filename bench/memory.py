@@ -96,13 +96,13 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
     shape = (*spec.graph.input.extents[1:], spec.graph.input.extents[0])
     train, test = ((rng.integers(0, 256, (n, *shape), np.uint8), rng.integers(0, 10, n)) for n in options.side)
     splits = load_images(spec.recipe, train, test, device)
-    engine = choose_engine("auto", device, spec.graph, spec.recipe).engine
+    engine = choose_engine("auto", device, spec.recipe).engine
     learner = Learner(spec.graph, spec.recipe, spec.name, 0, splits.train, engine)
 
     with engine.running():
         learner.begin_epoch()
         for _ in range(options.steps):
-            engine.run(learner.prepare(), [learner.step])
+            engine.run([learner.prepare()])
     # Two batches need as much memory as all, and take less time on a CPU.
     splits.test.labels, splits.test.pixels = splits.test.labels[:1000], splits.test.pixels[:1000]
     evaluate(learner.module, splits.test, spec.recipe)

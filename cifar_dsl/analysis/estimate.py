@@ -16,6 +16,9 @@ _LABEL_BYTES = 8
 _PROCESS_BYTES = 730_000_000
 # For each element of the matrix of a whitening: on a CPU, what fitting it takes, in float64; on a GPU, the matrix.
 _WHITENING_BYTES = {"cpu": 40, "cuda": FLOAT_BYTES}
+# What cuBLAS allocates through torch for each stream: 32 MiB since Hopper, about 8 MiB on earlier GPUs
+# (`getChosenWorkspaceSize` in torch's aten/src/ATen/cuda/CublasHandlePool.cpp). Each network has a stream.
+_WORKSPACE_BYTES = 2**25
 # glibc maps a tensor of at least this size separately and unmaps it when it is freed. Smaller tensors live on the
 # heap, which keeps freed memory for reuse (the largest M_MMAP_THRESHOLD; see mallopt(3)).
 _MAPPED_BYTES = 2**25
@@ -31,11 +34,12 @@ def estimate(
     device: str = "cpu",
     teacher: Graph | None = None,
     share: float = 1.0,
+    seeds: int = 1,
 ) -> dict[str, int]:
     """Bytes by purpose at the peak of a training, and their `total`.
 
-    On a CPU, the total is the resident size of the process. On a GPU, it is what torch allocates; the CUDA context
-    comes on top.
+    On a CPU, the total is the resident size of the process. On a GPU, it is what torch allocates; the CUDA context and
+    the workspaces of convolutions come on top.
 
     Args:
         graph: The network.
@@ -44,6 +48,7 @@ def estimate(
         device: The type of device: cpu or cuda.
         teacher: The network that a recipe with `distill` learns from.
         share: The part of each batch that the network sees: that of a selection of images.
+        seeds: The number of networks that train side by side in one process. They share images and teacher.
     """
     recipe = evolve(recipe, batch=share_of(share, recipe.batch))
     images = images or recipe.data.used_images or 0
@@ -57,14 +62,19 @@ def estimate(
         parts["perturbation"] = parts["gradients"]  # a copy of the trained weights
     if recipe.average:
         parts["averages"] = parts["weights"] * len(recipe.average)
+    parts = {name: size * seeds for name, size in parts.items()}
     evaluation_batch = min(EVALUATION_BATCH, images or EVALUATION_BATCH)
     heap, mapped = _activation_bytes(graph, recipe, evaluation_batch, device)
     if teacher:
-        # It classifies the images before their normalization, which a step keeps for it.
-        parts["teacher"] = (teacher.cost.parameters + recipe.batch * teacher.input.elements) * FLOAT_BYTES
+        # It classifies the images before their normalization, which each step keeps for it.
+        kept = recipe.batch * teacher.input.elements * FLOAT_BYTES
+        parts["teacher"] = teacher.cost.parameters * FLOAT_BYTES + seeds * kept
         its_heap, its_mapped = _teacher_bytes(teacher, recipe, device)
         heap, mapped = max(heap, its_heap), max(mapped, its_mapped)
-    parts["activations"] = heap + mapped
+    parts["activations"] = seeds * (heap + mapped)
+    if device != "cpu":
+        parts["first steps"] = seeds * _first_steps_bytes(graph, recipe, evaluation_batch, device)
+        parts["workspaces"] = seeds * _WORKSPACE_BYTES
     number_bytes = FLOAT_BYTES if recipe.normalize.is_first else 1  # of a stored image
     parts["dataset"] = images * (graph.input.elements * number_bytes + _LABEL_BYTES)
     if recipe.normalize.is_whitening:
@@ -95,6 +105,16 @@ def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devic
         evaluation_peak(graph, trace.in_size_range(low=evaluation_limit), evaluation_batch),
     )
     return max(on_heap), max(mapped)
+
+
+def _first_steps_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, device: str) -> int:
+    """Peak bytes of what runs eagerly once beside recorded steps, whose memory stays theirs.
+
+    Full batches are recorded first. Then an incomplete batch, on average of half the size, and an evaluation come.
+    """
+    trace, weights = trace_activations(graph, recipe.precision, device), _weight_bytes(graph, recipe, device)
+    incomplete = 0 if recipe.drop_last else training_peak(graph, trace, recipe.batch // 2, weights)
+    return max(incomplete, evaluation_peak(graph, trace, evaluation_batch, weights))
 
 
 def _teacher_bytes(teacher: Graph, recipe: Recipe, device: str) -> tuple[int, int]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _EXPLANATIONS = {
     "activations": "at the peak of a step or an evaluation",
+    "first steps": "which run once before they are recorded",
+    "workspaces": "of matrix products",
     "dataset": "as bytes",
     "whitening": "while it is fitted",
     "fragmentation": "of the heap",

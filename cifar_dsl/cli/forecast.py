@@ -52,7 +52,8 @@ def forecast(works: Iterable[Work], runs: Path, choice: Choice, workers: int, th
         return f"{most}about {duration(total / statistics.median(rates) / workers)}, at the speed of previous runs"
     if most:
         return "unknown time (early stopping decides, and no earlier run on this device to estimate from)"
-    least_s = sum(work.macs / peak_macs_per_s(choice.device, work.precision) for work in works)
+    peaks = {name: choice.ask(peak_macs_per_s, choice.device, name) for name in {work.precision for work in works}}
+    least_s = sum(work.macs / peaks[work.precision] for work in works)
     return f"at least {duration(least_s)} (no earlier run on this device to estimate from)"
 
 

@@ -1,5 +1,7 @@
 """Plan the missing runs of `train`, `compare` and `sweep` as jobs, run them, and show their progress."""
 
+import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +49,9 @@ class _Plan:
     device: str
     description: str
     share_devices: bool
+    jobs: int | None  # that keep all devices busy; None: one for each training
+    choice: Choice | None = None  # of this machine's device
+    devices: int = 1  # that the workers share
 
 
 @frozen
@@ -108,26 +113,28 @@ def train_missing(
     if missing:
         check_root(options.runs)
         temporary_folder()  # torch needs it
-    plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing), len(to_train))
-    if not is_remote and not options.quiet:
-        choice = choose_device(plan.device)
-        _warn(to_train, choice, at_a_time=plan.workers if choice.device.type == "cpu" else 1)
+    plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing))
     planned = evolve(options, device=plan.device, threads=plan.threads)
-    jobs = _planned(missing, planned, display_names or {}, share_devices=plan.share_devices)
+    jobs = _planned(missing, planned, display_names or {}, plan)
+    if plan.choice and not options.quiet:
+        at_a_time = math.ceil(min(plan.workers, len(jobs)) / plan.devices)
+        _warn(to_train, plan.choice, at_a_time=at_a_time, together=max((len(job.seeds) for job in jobs), default=1))
     if not options.quiet:
         _warn_of_changed_files(jobs)
     count = sum(map(len, chosen.values()))
     if not options.quiet and count > 1:
         time = ""
-        if missing and not is_remote:
+        if missing and plan.choice:
             works = [Work.of(spec, len(d.y_train)) for spec, d, _ in missing]
-            time = f", {forecast(works, options.runs, choose_device(plan.device), plan.workers, plan.threads)}"
+            time = f", {forecast(works, options.runs, plan.choice, plan.workers, plan.threads)}"
         note(f"runs: {count - len(missing)} exist, {len(missing)} to train{time}")
     if not options.quiet:
         for spec in {spec.fingerprint: spec for spec, *_ in missing}.values():
             _show_start(spec)
     if not options.quiet and missing:
         note(f"device  {plan.description}")
+    if plan.choice:
+        plan.choice.stop_asking()
     return run_jobs(jobs, options, plan.executor)
 
 
@@ -206,29 +213,30 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     return outcome
 
 
-def _warn(to_train: "Iterable[tuple[api.Spec, Dataset]]", choice: Choice, *, at_a_time: int) -> None:
+def _warn(to_train: "Iterable[tuple[api.Spec, Dataset]]", choice: Choice, *, at_a_time: int, together: int = 1) -> None:
     """Warn if a training probably needs more memory than the device has, or if its precision is slow there.
 
-    `at_a_time` trainings share the memory, each in a process with its own copy of the dataset.
+    `at_a_time` jobs share the memory, each in a process with its own copy of the dataset, and train at most `together`
+    seeds each, side by side.
     """
-    memory = memory_bytes(choice.device)
+    memory = choice.ask(memory_bytes, choice.device)
     slow: dict[str, str] = {}
     for spec, dataset in to_train:
         recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
         images = len(dataset.y_train) + len(dataset.y_test)
-        parts = estimate(spec.graph, recipe, images, choice.device.type, teacher, share_seen(spec.uses))
-        needed = at_a_time * parts["total"]
-        if memory is not None and needed > memory:
-            together, fewer = (
-                (f" {at_a_time} times in parallel", "; train fewer in parallel with --jobs")
-                if at_a_time > 1
-                else ("", "")
-            )
+        share = share_seen(spec.uses)
+        parts = estimate(spec.graph, recipe, images, choice.device.type, teacher, share, seeds=together)
+        of_job = parts["total"]
+        if memory is not None and at_a_time * of_job > memory:
+            seeds = f" with {together} seeds side by side" if together > 1 else ""
+            parallel = f" {at_a_time} times in parallel" if at_a_time > 1 else ""
+            fewer = "; train fewer in parallel with --jobs" if at_a_time > 1 else ""
+            fewer = "; train fewer --seeds at once" if together > 1 else fewer
             note(
-                f"warning: training {spec.name}{together} takes about {in_short(needed, 'B')}, but "
-                f"{choice.device} has {in_short(memory, 'B')} of memory; `--dry-run` shows a breakdown{fewer}"
+                f"warning: training {spec.name}{parallel}{seeds} takes about {in_short(at_a_time * of_job, 'B')}, but "
+                f"{choice.device} has {in_short(memory, 'B')} of free memory; `--dry-run` shows a breakdown{fewer}"
             )
-        if reason := why_slow(recipe.precision, choice.device):
+        if recipe.precision != "fp32" and (reason := choice.ask(why_slow, recipe.precision, choice.device)):
             slow[recipe.precision] = reason
     for name, reason in slow.items():
         note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` is faster")
@@ -245,10 +253,12 @@ def _warn_of_changed_files(jobs: Sequence[Job]) -> None:
                 )
 
 
-def _local_plan(options: TrainOptions, trainings: int, specs: int) -> _Plan:
+def _local_plan(options: TrainOptions, trainings: int) -> _Plan:
     choice = choose_device(options.device)
-    workers, threads = spread(options, choice, trainings, specs)
+    workers, threads = spread(options, choice, trainings)
     gpus = spare_gpus(options.device)
+    if choice.device.type == "cuda" and workers > 1:
+        choice = evolve(choice, is_used_elsewhere=True)
     shown = "" if threads is None else f" of {threads} thread{'' if threads == 1 else 's'}"
     shared = f" on {min(workers, len(gpus))} GPUs" if len(gpus) > 1 else ""
     together = f"; {workers} processes{shown}{shared}" if workers > 1 else ""
@@ -259,6 +269,9 @@ def _local_plan(options: TrainOptions, trainings: int, specs: int) -> _Plan:
         str(choice.device),
         f"{choice.device} ({choice.name}); {choice.reason}{together}",
         share_devices=workers > max(1, len(gpus)),
+        jobs=None if choice.device.type == "cpu" else workers,
+        choice=choice,
+        devices=max(1, len(gpus)),
     )
 
 
@@ -274,17 +287,18 @@ def _ray_plan(options: TrainOptions) -> _Plan:
         note("warning: no node has the resources that a job needs; waiting for one to join")
     description = f"{device} on a Ray cluster: nodes {nodes}, CPUs {cpus}, GPUs {gpus}"
     workers = cpus // threads or 1
-    return _Plan(RayExecutor(), workers, threads, device, description, share_devices=workers > 1)
+    jobs = None if device == "cpu" else max(1, gpus)
+    return _Plan(RayExecutor(), workers, threads, device, description, share_devices=workers > 1, jobs=jobs)
 
 
-def spread(options: TrainOptions, choice: Choice, trainings: int, specs: int) -> tuple[int, int | None]:
-    """The number of processes for the trainings of `specs` specs, and the threads of each (None: the default).
+def spread(options: TrainOptions, choice: Choice, trainings: int) -> tuple[int, int | None]:
+    """The number of processes for a number of trainings, and the threads of each (None: the default).
 
     On CPUs, one single-threaded process for each is fastest overall; otherwise there is one process per GPU, which
-    trains all seeds of a spec side by side.
+    trains seeds of a spec side by side: all of them, unless there are more GPUs than specs.
     """
     if choice.device.type != "cpu":
-        return options.jobs or max(1, min(len(spare_gpus(options.device)), specs)), options.threads
+        return options.jobs or max(1, min(len(spare_gpus(options.device)), trainings)), options.threads
     workers = max(1, min(options.jobs or usable_cpus(), trainings))
     return workers, options.threads or (1 if workers > 1 else None)
 
@@ -293,25 +307,35 @@ def _planned(
     missing: "Sequence[tuple[api.Spec, Dataset, int]]",
     options: TrainOptions,
     display_names: Mapping[str, str],
-    *,
-    share_devices: bool,
+    plan: _Plan,
 ) -> list[Job]:
-    """One job per training; on a GPU, one per spec, whose seeds are trained side by side."""
-    packed: dict[tuple[str, int], tuple[api.Spec, Dataset, list[int]]] = {}
+    """One job per training; on a GPU, jobs of several seeds of a spec, which are trained side by side.
+
+    Seeds of one spec are spread evenly over as many jobs as it takes to keep all devices busy.
+    """
+    packed: dict[str, tuple[api.Spec, Dataset, list[int]]] = {}
     for spec, dataset, seed in missing:
-        apart = seed if options.device == "cpu" else 0
-        packed.setdefault((spec.fingerprint, apart), (spec, dataset, []))[2].append(seed)
+        packed.setdefault(spec.fingerprint, (spec, dataset, []))[2].append(seed)
+    jobs_each = len(missing) if plan.jobs is None else math.ceil(plan.jobs / max(1, len(packed)))
     return [
         api.job(
             spec,
             dataset,
-            seeds,
+            part,
             options,
             display_name=display_names.get(spec.fingerprint),
-            shares_device=share_devices,
+            shares_device=plan.share_devices,
         )
         for spec, dataset, seeds in packed.values()
+        for part in _parts(seeds, jobs_each)
     ]
+
+
+def _parts(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
+    """The seeds in at most `count` parts, none of which is empty or has two seeds more than another."""
+    count = min(count, len(seeds))
+    ends = [number * len(seeds) // count for number in range(count + 1)]
+    return [seeds[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _report_failure(job: Job, failure: TrainingFailed) -> None:

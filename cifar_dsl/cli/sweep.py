@@ -114,7 +114,6 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     images, digest = (len(file.y_train), file.digest) if file else (None, None)
     rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
     works: list[Work] = []
-    specs = 0  # with missing runs
     for each in contestants:
         cost, recipe = each.spec.graph.cost, each.spec.analysis.require_recipe()
         exists = [
@@ -123,7 +122,6 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
         ]
         work = Work.of(each.spec, recipe.data.subset or images or recipe.data.train_images or 0)
         works += [work] * exists.count(False)
-        specs += not all(exists)
         counts = (f"{cost.parameters:,}", in_short(cost.macs), f"{recipe.epochs:g}")
         rows.append([each.display_name, each.spec.fingerprint, *counts, f"{sum(exists)} of {options.seeds}"])
     for line in columns(rows, right=frozenset({2, 3, 4, 5})):
@@ -132,7 +130,7 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     time = ""
     if works and options.executor == "local":
         choice = choose_device(options.device)
-        time = f", {forecast(works, options.runs, choice, *spread(options, choice, len(works), specs))}"
+        time = f", {forecast(works, options.runs, choice, *spread(options, choice, len(works)))}"
     size = f"{counted(len(contestants), 'spec')} x {counted(options.seeds, 'seed')}"
     print_text(f"\n{size}; runs: {count - len(works)} exist, {len(works)} to train{time}")
     return 0

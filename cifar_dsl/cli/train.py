@@ -147,7 +147,7 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
     from cifar_dsl.training.engines import choose_engine
 
     recipe, choice = spec.analysis.require_recipe(), choose_device(options.device)
-    chosen = choose_engine(options.engine, choice.device, spec.graph, recipe, options.seeds)
+    chosen = choose_engine(options.engine, choice.device, recipe)
     with DownloadProgress(quiet=options.quiet or options.as_json) as download:
         spec, dataset = api.open_data(spec, data_dir=options.data_dir, progress=download, warn=warn)
     if not options.quiet:

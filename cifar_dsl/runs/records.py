@@ -105,7 +105,8 @@ class ArtifactRecord:
 class Machine:
     """The software and hardware of a run: `environment` in its JSON. `threads` counts the CPU threads of the process.
 
-    `commit` is the commit of cifar_dsl's checkout, and None for an installed package.
+    `commit` is the commit of cifar_dsl's checkout, and None for an installed package. `fp32_products` says how a GPU
+    multiplies float32 numbers; it is empty for other devices, and then JSON has no such key.
     """
 
     cifar_dsl: str
@@ -118,10 +119,11 @@ class Machine:
     threads: int
     commit: str | None = None
     engine: str = "eager"
+    fp32_products: str = ""
 
     def differs(self, other: "Machine") -> tuple[str, ...]:
         """The differences that may change the result's last bits, in words."""
-        names = ("cifar_dsl", "torch", "processor", "device", "device_name", "threads", "engine")
+        names = ("cifar_dsl", "torch", "processor", "device", "device_name", "threads", "engine", "fp32_products")
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
         return tuple(f"{name} {mine}, then {theirs}" for name, mine, theirs in pairs if mine != theirs)
 
@@ -398,6 +400,9 @@ _FIRST_KEYS = ("name", "fingerprint", "seed")
 _LEFT_OUT = cattrs.override(omit_if_default=True)
 cattrs.register_unstructure_hook(
     DataRecord, make_dict_unstructure_fn(DataRecord, cattrs.global_converter, of_train_images=_LEFT_OUT)
+)
+cattrs.register_unstructure_hook(
+    Machine, make_dict_unstructure_fn(Machine, cattrs.global_converter, fp32_products=_LEFT_OUT)
 )
 _nested = make_dict_unstructure_fn(RunRecord, cattrs.global_converter)
 _from_nested = make_dict_structure_fn(RunRecord, _reader)

@@ -131,7 +131,11 @@ class _AveragedNetwork(WeightAverage):
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._averaged: nn.Module | None = None
-        self._updates = 0
+
+    @property
+    def _count(self) -> int:
+        """The number of updates so far, or 1 where only the first one matters: recorded steps can't count."""
+        return int(self._averaged is not None)
 
     @torch.no_grad()
     def _update(self, average: Callable[[list[Tensor], list[Tensor]], None]) -> None:
@@ -139,7 +143,6 @@ class _AveragedNetwork(WeightAverage):
             self._averaged = copy.deepcopy(self._module)
         else:
             average(list(self._averaged.parameters()), list(self._module.parameters()))
-        self._updates += 1
 
     @torch.no_grad()
     def _copy_buffers(self, averaged: nn.Module) -> None:
@@ -147,14 +150,13 @@ class _AveragedNetwork(WeightAverage):
             copied.copy_(trained)
 
     def state(self) -> dict[str, Tensor]:
-        tensors = {"count": torch.tensor(self._updates)}
+        tensors = {"count": torch.tensor(self._count)}
         if self._averaged is not None:
             tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state_dict().items()}
         return tensors
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        self._updates = int(state["count"])
-        if self._updates:
+        if state["count"]:
             self._averaged = copy.deepcopy(self._module)
             prefix = "averaged."
             self._averaged.load_state_dict(
@@ -179,7 +181,7 @@ class Ema(_AveragedNetwork):
     def update_after(self, step: int) -> StepUpdate:
         if step < self._first_step or step % self._every:
             return StepUpdate.NONE
-        return StepUpdate.BLEND if self._updates else StepUpdate.START
+        return StepUpdate.START if self._averaged is None else StepUpdate.BLEND
 
     def rate_after(self, step: int) -> float:
         update = step // self._every - (self._first_step - 1) // self._every  # counted from 1
@@ -203,11 +205,21 @@ class Swa(_AveragedNetwork):
         super().__init__(module)
         self._images = images
         self._start = start
+        self._epochs = 0  # averaged so far
         self._average_fn: AverageFn = get_swa_multi_avg_fn()  # type: ignore[no-untyped-call]
+
+    @property
+    def _count(self) -> int:
+        return self._epochs
 
     def after_epoch(self, epoch: int) -> None:
         if epoch > self._start:
-            self._update(lambda averaged, trained: self._average_fn(averaged, trained, self._updates))
+            self._update(lambda averaged, trained: self._average_fn(averaged, trained, self._epochs))
+            self._epochs += 1
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        super().restore(state)
+        self._epochs = int(state["count"])
 
     def network(self) -> nn.Module | None:
         if self._averaged is not None:

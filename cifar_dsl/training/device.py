@@ -1,11 +1,15 @@
 """Devices: choosing one, its name, memory and peak speed."""
 
+import math
+import multiprocessing
 import os
 import platform
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -13,24 +17,52 @@ from cifar_dsl.analysis import available_bytes, usable_cpus
 from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import small_number
-from cifar_dsl.training.precision import type_of, why_slow
+from cifar_dsl.training.precision import CONVOLUTIONS, MATRIX_PRODUCTS, matrix_products_in, type_of, why_slow
 
+Answer = TypeVar("Answer")
 _ADVICE = "use `--device auto` to pick the best available device"
+_WARM_UP_S = 0.5  # of work, until an idle GPU has raised its clocks
+# In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 @frozen
 class Choice:
-    """The device to train on, and the reason for the choice."""
+    """The device to train on, and the reason for the choice.
+
+    `is_used_elsewhere`: other processes train on it, and this one must not take memory of a GPU, as a context of CUDA
+    does.
+    """
 
     device: torch.device
     reason: str
+    is_used_elsewhere: bool = False
 
     @property
     def name(self) -> str:
         """The vendor's name of the device."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
-        return processor_name()
+        return self.ask(_name, self.device)
+
+    def ask(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """What a function of this module, or of another one, finds out about the device, in the right process."""
+        if not self.is_used_elsewhere:
+            return function(*arguments)
+        return _helper().submit(function, *arguments).result()
+
+    def stop_asking(self) -> None:
+        """End the process that was asked, if there is one, and free the memory of its context."""
+        if self.is_used_elsewhere:
+            _helper().shutdown()
+            _helper.cache_clear()
+
+
+@cache
+def _helper() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
 
 
 def choose_device(wanted: str) -> Choice:
@@ -63,8 +95,12 @@ def spare_gpus(wanted: str) -> tuple[str, ...]:
     if wanted not in {"auto", "cuda"} or not torch.cuda.is_available():
         return ()
     count = torch.cuda.device_count()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return tuple(visible.split(","))[:count] if visible else tuple(map(str, range(count)))
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if not visible[0]:
+        return tuple(map(str, range(count)))
+    if visible[0].startswith("MIG-"):  # a process sees only the first one, but another process another one
+        return tuple(dict.fromkeys(name for name in visible if name.startswith("MIG-")))
+    return tuple(visible[:count])
 
 
 def processor_name() -> str:
@@ -79,10 +115,26 @@ def processor_name() -> str:
 
 
 def memory_bytes(device: torch.device) -> int | None:
-    """The memory available for training on the device, in bytes; None if unknown."""
+    """The memory that is free for training on the device, in bytes; None if unknown."""
     if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
+        free, _total = torch.cuda.mem_get_info(device)
+        return int(free)
     return available_bytes()  # MPS uses the machine's memory
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether memory ran out, be it while another error was handled, such as that of the recording that it ended."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        text = str(cause)
+        if isinstance(cause, MemoryError | torch.OutOfMemoryError) or (
+            isinstance(cause, RuntimeError) and any(sign in text for sign in _NO_MEMORY)
+        ):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def synchronize(device: torch.device) -> None:
@@ -123,7 +175,7 @@ def peak_macs_per_s(device: torch.device, precision: str) -> float:
     """Multiply-accumulates per second in a large operation: about the peak of the device.
 
     It is the faster of a matrix product and, on a CPU, a convolution: torch computes the two with different libraries
-    and instructions.
+    and instructions. The matrices are random, as products of zeros take less power and so less time.
     """
     return _peak_macs_per_s(device, precision, torch.get_num_threads())
 
@@ -138,7 +190,9 @@ def _peak_macs_per_s(device: torch.device, precision: str, _threads: int) -> flo
     is_slow = why_slow(precision, device) is not None  # then small operations show it, and large ones take minutes
     extent = 4096 if device.type == "cuda" else 128 if is_slow else 1024
     left, right = random(extent, extent), random(extent, extent)
-    peak = extent**3 / _best_s(device, lambda: torch.mm(left, right))
+    # On a GPU, convolutions of float32 multiply in TF32, and matrix products as fast if they may.
+    with matrix_products_in(CONVOLUTIONS if device.type == "cuda" else MATRIX_PRODUCTS):
+        peak = extent**3 / _best_s(device, lambda: torch.mm(left, right))
     if device.type == "cpu":
         images, channels, size = 1 if is_slow else 32, 128, 16
         inputs = random(images, channels, size, size).to(memory_format=torch.channels_last)
@@ -150,6 +204,9 @@ def _peak_macs_per_s(device: torch.device, precision: str, _threads: int) -> flo
 
 @torch.no_grad()
 def _best_s(device: torch.device, run: Callable[[], object]) -> float:
-    """The shortest of several times of `run`, in seconds, after one that doesn't count."""
-    run()
+    """The shortest of several times of `run`, in seconds. The first doesn't count, nor any until a GPU is warm."""
+    timed(device, run)
+    if device.type == "cuda":
+        repetitions = math.ceil(_WARM_UP_S / max(timed(device, run), 1e-6))
+        timed(device, lambda: [run() for _ in range(repetitions)])
     return min(timed(device, run) for _ in range(5))

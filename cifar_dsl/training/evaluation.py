@@ -10,10 +10,10 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 from cifar_dsl.analysis import EVALUATION_BATCH
 from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Recipe
-from cifar_dsl.training.engines import EagerEngine, Engine
+from cifar_dsl.training.engines import EagerEngine, Engine, Step
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.objective import Objective, new_sum
-from cifar_dsl.training.precision import precision
+from cifar_dsl.training.precision import float32_products, precision
 from cifar_dsl.training.step_inputs import StepInputs
 from cifar_dsl.training.test_time_augmentation import with_views
 
@@ -43,7 +43,7 @@ class EvaluationResult:
         return math.isfinite(self.loss) and math.isfinite(self.cross_entropy)
 
 
-@define
+@define(eq=False)
 class Evaluator:
     """Evaluates networks on the same images, batch by batch. It can be used many times."""
 
@@ -112,10 +112,10 @@ def evaluate_together(evaluators: list[Evaluator], modules: list[nn.Module]) -> 
     """Evaluate several networks side by side, each with its own evaluator, of one engine and one number of images."""
     pairs = list(zip(evaluators, modules, strict=True))
     counts = [evaluator.begin(module) for evaluator, module in pairs]
-    identity = tuple((id(evaluator), id(module)) for evaluator, module in pairs)
-    for count in counts[0]:
-        steps = [partial(evaluator.step, module, count) for evaluator, module in pairs]
-        evaluators[0].engine.run(("evaluate", count, identity), steps)
+    with float32_products(evaluators[0].images.labels.device):
+        for count in counts[0]:
+            steps = [Step(one, (module, count), partial(one.step, module, count)) for one, module in pairs]
+            evaluators[0].engine.run(steps)
     return [evaluator.result() for evaluator in evaluators]
 
 

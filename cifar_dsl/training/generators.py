@@ -15,23 +15,20 @@ class Generator:
 
     device: torch.device
     _state: Tensor | None = field(default=None, init=False)  # while another network uses the device's generator
-    _is_shared: bool = field(default=False, init=False)
+    is_shared: bool = field(default=False, init=False)  # with other networks, in turn
 
     def share(self) -> None:
         """Prepare for other networks that use the device's generator in turn."""
-        self._is_shared = True
+        self.is_shared = True
 
     def seed(self, seed: int) -> None:
         """Start a new stream of random numbers."""
         seed_generator(self.device, seed)
-        self._state = _state(self.device) if self._is_shared else None
+        self._state = _state(self.device) if self.is_shared else None
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
-        """The context in which the device's generator is this network's."""
-        if not self._is_shared:
-            yield
-            return
+        """The context in which the device's generator is this network's, if it is shared."""
         assert self._state is not None
         _set_state(self.device, self._state)
         yield
@@ -47,7 +44,7 @@ class Generator:
 
     def resume(self) -> None:
         """Continue from the restored position."""
-        if not self._is_shared and self._state is not None:
+        if not self.is_shared and self._state is not None:
             _set_state(self.device, self._state)
             self._state = None
 

@@ -1,6 +1,6 @@
 """A network in training: its weights and all other state that changes from step to step."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 
@@ -18,7 +18,7 @@ from cifar_dsl.training.averages import Averages, StepUpdate
 from cifar_dsl.training.constraints import Constraints
 from cifar_dsl.training.distillation import Lesson, Teacher
 from cifar_dsl.training.drops import Drops
-from cifar_dsl.training.engines import Engine
+from cifar_dsl.training.engines import Engine, Step
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
@@ -181,8 +181,8 @@ class Learner:
         else:
             self._generator.resume()
 
-    def prepare(self) -> Hashable:
-        """Prepare the next step. Returns its variant: everything that decides which kernels it launches."""
+    def prepare(self) -> Step:
+        """Prepare the next step, to be run once."""
         done = (self.epoch - 1) * self.plan.steps + self.steps_done
         self._batches = self.plan.batches_in_step(self.epoch, self.steps_done)
         self._learns = done % self.recipe.keep.every == 0
@@ -190,14 +190,15 @@ class Learner:
         self._updates = self._averages.updates_after(done + 1)
         self.steps_done += 1
         size = self._resize.size_in(self.epoch) if self._resize else None
-        return tuple(self._batches), size, self._learns, self._optimizers.active, self._updates
+        return Step(
+            owner=self,
+            variant=(tuple(self._batches), size, self._learns, self._optimizers.active, self._updates),
+            launch=self.step,
+            context=self._generator.drawing if self._generator.is_shared else None,
+        )
 
     def step(self) -> None:
-        """Run the prepared step."""
-        with self._generator.drawing():
-            self._step()
-
-    def _step(self) -> None:
+        """Launch the prepared step."""
         batches = [self._inputs.next_images(count) for count in self._batches]
         parameters = self._optimizers.parameters
         if self.chooser:

@@ -16,6 +16,7 @@ from cifar_dsl.training.events import StepsDone
 from cifar_dsl.training.generators import generators_preserved
 from cifar_dsl.training.images import Images, Splits
 from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.precision import float32_products
 
 
 @frozen
@@ -59,10 +60,14 @@ class _Fit:
     splits: Splits
     callbacks: Callbacks
     _engine: Engine = field(init=False)
+    _tests: dict[int, Evaluator] = field(init=False)  # by seed
+    _validations: dict[int, Evaluator] = field(init=False)
     _divergence: "_DivergenceCheck" = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._engine = self.learners[0].engine
+        self._tests = self._evaluators(self.splits.test)
+        self._validations = self._evaluators(self.splits.validation)
         self._divergence = _DivergenceCheck(self.learners[0].device)
 
     def run(self) -> None:
@@ -70,12 +75,10 @@ class _Fit:
         if len(self.learners) > 1 and has_random_layers(first.graph):
             for learner in self.learners:
                 learner.share_generator()
-        tests = self._evaluators(self.splits.test)
-        validations = self._evaluators(self.splits.validation)
-        with generators_preserved(first.device), self._engine.running():
+        with generators_preserved(first.device), float32_products(first.device), self._engine.running():
             while self.learners and first.epoch <= first.plan.epochs_begun:
                 self._train_epoch()
-                self._finish_epoch(tests, validations)
+                self._finish_epoch()
                 first = (self.learners or [first])[0]
 
     def _evaluators(self, images: Images | None) -> dict[int, Evaluator]:
@@ -92,9 +95,7 @@ class _Fit:
         for learner in self.learners:
             learner.begin_epoch()
         for step in range(first.steps_done, steps):
-            variant = tuple(learner.prepare() for learner in self.learners)
-            seeds = tuple(learner.seed for learner in self.learners)
-            self._engine.run(("train", seeds, variant), [learner.step for learner in self.learners])
+            self._engine.run([learner.prepare() for learner in self.learners])
             self._drop(self._divergence.diverged(self.learners))
             self.callbacks.on_step(StepsDone(epoch, plan.epochs, step + 1, steps))
             if not self.learners:
@@ -105,12 +106,12 @@ class _Fit:
         self._drop([learner for learner in self.learners if not math.isfinite(learner.loss_sum.item())])
         self._count_time(begun)
 
-    def _finish_epoch(self, tests: dict[int, Evaluator], validations: dict[int, Evaluator]) -> None:
+    def _finish_epoch(self) -> None:
         learners = self.learners
         trained = {learner.seed: learner.end_epoch() for learner in learners}
         begun = time.perf_counter()
-        tested = self._evaluate(tests)
-        validated = self._evaluate(validations)
+        tested = self._evaluate(self._tests)
+        validated = self._evaluate(self._validations)
         evaluation_s = (time.perf_counter() - begun) / max(1, len(learners))
         # The last step may have ruined the weights although its loss was finite.
         self._drop([learner for learner in learners if not tested[learner.seed].is_finite])
@@ -140,7 +141,8 @@ class _Fit:
             )
             learner.advance_epoch()
             self.callbacks.on_epoch(learner, EpochResult(metrics, test, validation))
-        self.learners = [learner for learner in self.learners if not self.callbacks.is_over(learner)]
+        for learner in filter(self.callbacks.is_over, list(self.learners)):
+            self._leave(learner)
         has_more = self.learners and self.learners[0].epoch <= self.learners[0].plan.epochs_begun
         if has_more and self.callbacks.wants_stop():
             self._stop()
@@ -165,8 +167,13 @@ class _Fit:
 
     def _drop(self, diverged: list[Learner]) -> None:
         for learner in diverged:
-            self.learners.remove(learner)
+            self._leave(learner)
             self.callbacks.on_divergence(learner)
+
+    def _leave(self, learner: Learner) -> None:
+        self.learners.remove(learner)
+        for owner in (learner, self._tests.get(learner.seed), self._validations.get(learner.seed)):
+            self._engine.release(owner)
 
 
 class _DivergenceCheck:

@@ -201,7 +201,7 @@ class TrainOptions(RunOptions):
     )
     jobs: int | None = option(
         "Jobs to run in parallel [default: on CPUs, one single-threaded job per core; on GPUs, one job per GPU, which "
-        "trains all seeds of a spec].",
+        "trains seeds of a spec side by side].",
         group=DEVICES,
         minimum=1,
         maximum=_MOST_JOBS,

@@ -73,7 +73,7 @@ def profile_training(
     Viewers of Chrome traces, such as https://ui.perfetto.dev, open the file. The trained weights are discarded. Raises
     OSError if the trace can't be written.
     """
-    device, recipe, graph = choice.device, analysis.require_recipe(), analysis.graph
+    device, recipe = choice.device, analysis.require_recipe()
     trial = Trial.of(analysis, dataset, choice, artifacts)
     watch = _Stopwatch(device)
     eager = trial.learner(EagerEngine(device))
@@ -88,7 +88,7 @@ def profile_training(
     phases = {phase: watch.seconds.get(phase, 0.0) / steps for phase in PHASES}
     _write_trace(eager, trace)
 
-    chosen = choose_engine(engine, device, graph, recipe).engine
+    chosen = choose_engine(engine, device, recipe).engine
     real = trial.learner(chosen)
     with chosen.running():
         real.begin_epoch()

@@ -14,6 +14,7 @@ from cifar_dsl.runs import RECORD, DataRecord, Machine, Run
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, processor_name
 from cifar_dsl.training.options import RunOptions
+from cifar_dsl.training.precision import products_of
 
 
 def this_machine(choice: Choice, engine: str = "eager") -> Machine:
@@ -29,6 +30,7 @@ def this_machine(choice: Choice, engine: str = "eager") -> Machine:
         threads=torch.get_num_threads(),
         commit=commit_of(Path(__file__).parents[1]),
         engine=engine,
+        fp32_products=products_of(choice.device),
     )
 
 

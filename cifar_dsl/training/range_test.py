@@ -113,7 +113,7 @@ def range_test(
     low, high = low or top / 1000, high or 100 * top
     count = steps or min(_MOST_STEPS, max(_LEAST_STEPS, planned.steps))
     changed = _rising(recipe, planned, low / top, high / top, count / planned.steps)
-    chosen = choose_engine(engine, choice.device, analysis.graph, changed).engine
+    chosen = choose_engine(engine, choice.device, changed).engine
     learner = Trial.of(analysis, dataset, choice, without_selection(artifacts), changed).learner(chosen, seed)
     with generators_preserved(choice.device), chosen.running():
         losses, ended = _losses(learner, on_step, wants_stop)
@@ -160,9 +160,9 @@ def _losses(
     for epoch in range(1, plan.epochs_begun + 1):
         learner.begin_epoch()
         for _ in range(plan.steps_in(epoch)):
-            variant = learner.prepare()
+            prepared = learner.prepare()
             before = learner.loss_sum.clone()
-            learner.engine.run(variant, [learner.step])
+            learner.engine.run([prepared])
             done = len(images)
             sums[done] = learner.loss_sum - before
             images.append(sum(plan.batches_in_step(epoch, learner.steps_done - 1)))

@@ -26,7 +26,7 @@ from cifar_dsl.training.artifacts import (
     teacher_of,
 )
 from cifar_dsl.training.datasets import Dataset
-from cifar_dsl.training.device import Choice
+from cifar_dsl.training.device import Choice, is_memory_error
 from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
@@ -41,9 +41,6 @@ from cifar_dsl.training.recorder import Recorder
 from cifar_dsl.training.selection import Selected
 from cifar_dsl.training.starting_weights import match_all, tensors_to_start_from
 from cifar_dsl.training.used_artifacts import check_artifacts
-
-# In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 @torch.inference_mode(mode=False)  # the caller may be in a context without gradients
@@ -75,7 +72,7 @@ def train_runs(
     recipe = analysis.require_recipe()
     analysis.check_data(dataset.data_shape)
     check_artifacts(spec.name, analysis.graph, recipe, dataset, artifacts)
-    engine = choose_engine(options.engine, choice.device, analysis.graph, recipe, len(seeds)).engine
+    engine = choose_engine(options.engine, choice.device, recipe, partial(_note_failure, listener)).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())
@@ -118,7 +115,7 @@ def train_runs(
                 data=data_record(dataset),
                 environment=here,
                 started=now,
-                together=len(seeds),
+                together=len(missing),
                 normalization=None if recipe.normalize.is_first else normalization(recipe, measured),
                 classes=dataset.classes,
                 uses=tuple(one.record for one in artifacts),
@@ -158,6 +155,10 @@ def train_runs(
     runs = [complete[seed] for seed in seeds]
     listener(TrainingEnded(tuple(str(run.path) for run in runs)))
     return runs
+
+
+def _note_failure(listener: Listener, reason: str) -> None:
+    listener(Note(f"recording a step as a CUDA graph failed ({reason}); steps run one by one, which takes longer"))
 
 
 @frozen
@@ -245,8 +246,7 @@ def _explain_memory_errors(
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        text = str(error)
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in text for sign in _NO_MEMORY):
+        if not is_memory_error(error):
             raise
         images = len(dataset.y_train) + len(dataset.y_test)
         teacher, share = network_of_teacher(artifacts), share_seen(artifacts)
@@ -258,5 +258,5 @@ def _explain_memory_errors(
             f"--set train.accumulate={2 * recipe.accumulate} as well, steps stay as large",
             "or use `--set train.precision=bf16`, or train fewer seeds at once",
             "`--dry-run` shows how much memory a training needs",
-            reason=text.partition("\n")[0],
+            reason=str(error).partition("\n")[0],
         ) from error

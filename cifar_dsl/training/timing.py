@@ -68,7 +68,7 @@ def measure_speed(
     wanted = min(_WARM_UP + _MEASURED, plan.steps) * plan.images_per_step
     tests = min(test_images, 2 * EVALUATION_BATCH)
     dataset = _random_images(analysis.graph, min(train_images, wanted + recipe.validation), tests)
-    chosen = choose_engine(engine, choice.device, analysis.graph, recipe).engine
+    chosen = choose_engine(engine, choice.device, recipe).engine
     trial = Trial.of(analysis, dataset, choice, without_selection(artifacts), evolve(recipe, keep=KeepAll()))
     learner = trial.learner(chosen)
     times: list[float] = []

@@ -56,4 +56,4 @@ class Trial:
 def run_steps(learner: Learner, steps: int) -> None:
     """Run this number of steps, or those left of the epoch, if they are fewer."""
     for _ in range(min(steps, learner.plan.steps_in(learner.epoch) - learner.steps_done)):
-        learner.engine.run(learner.prepare(), [learner.step])
+        learner.engine.run([learner.prepare()])

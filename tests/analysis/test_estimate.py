@@ -23,9 +23,24 @@ def test_parts_are_counted_by_hand(tiny):
         "gradients": 4 * WEIGHTS,
         "optimizer": 2 * 4 * WEIGHTS,
         "activations": 500 * (image + 2 * pixels),
+        "first steps": 500 * (image + 2 * pixels),  # evaluations run eagerly once, beside what is recorded
+        "workspaces": 2**25,
         "dataset": IMAGES * (3 * 32 * 32 + 8),
     }
     assert parts(tiny) == expected | {"total": sum(expected.values())}
+
+
+def test_networks_side_by_side_share_the_images_and_a_teacher(tiny):
+    spec = cifar_dsl.load(tiny)
+    alone, together = (
+        estimate(spec.graph, spec.recipe, device="cuda", teacher=spec.graph, seeds=count) for count in (1, 3)
+    )
+    kept = 16 * 3 * 32 * 32 * 4  # images before their normalization, of one step
+    assert together["dataset"] == alone["dataset"]
+    assert together["teacher"] == alone["teacher"] + 2 * kept
+    del alone["total"], together["total"]
+    own = alone.keys() - {"dataset", "teacher"}
+    assert {name: together[name] for name in own} == {name: 3 * alone[name] for name in own}
 
 
 def test_kept_bytes_are_what_the_backward_pass_needs(tiny):

@@ -1,11 +1,16 @@
 """Devices are chosen, or the error names the available ones."""
 
+import multiprocessing
+import os
+from functools import partial
+
 import pytest
 import torch
 
 from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.training import device
 from cifar_dsl.training.device import (
+    Choice,
     choose_device,
     memory_bytes,
     peak_macs_per_s,
@@ -41,6 +46,8 @@ def test_auto_picks_the_best_device_and_gives_the_reason(gpus, cuda, mps, chosen
     [
         ("auto", "", ("0", "1")),
         ("cuda", "5,GPU-6,-1,7", ("5", "GPU-6")),  # up to the first that is not there
+        ("auto", " 1 , 0 ", ("1", "0")),
+        ("auto", "MIG-a,MIG-b,MIG-a, MIG-c", ("MIG-a", "MIG-b", "MIG-c")),  # of which one process sees only the first
         ("cuda:1", "", ()),
         ("cpu", "", ()),
     ],
@@ -95,6 +102,20 @@ def test_the_memory_of_a_cpu_is_that_of_the_machine(monkeypatch):
     assert memory_bytes(torch.device("cpu")) == 4_096_000
 
 
+def test_the_memory_of_a_gpu_is_what_is_free(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (3_000, 80_000))
+    assert memory_bytes(torch.device("cuda", 0)) == 3_000
+
+
+def test_another_process_is_asked_and_ended_where_this_one_must_not_use_the_device():
+    choice = Choice(torch.device("cpu"), "requested", is_used_elsewhere=True)
+    asked = [choice.ask(os.getpid) for _ in range(2)]
+    assert asked[0] == asked[1] != os.getpid()
+    choice.stop_asking()
+    assert not multiprocessing.active_children()
+    assert Choice(torch.device("cpu"), "requested").ask(os.getpid) == os.getpid()
+
+
 @pytest.mark.parametrize(
     ("default", "usable", "wanted", "threads"),
     [
@@ -135,6 +156,40 @@ def test_the_peak_of_a_cpu_is_the_faster_of_a_matrix_product_and_a_convolution(u
     convolution = 16 * 16 * 128 * 128 * 9
     assert peak == (max(128**3, convolution) if is_slow else max(1024**3, 32 * convolution)) / 0.5
     assert set(speeds["mm"]) == set(speeds["conv2d"]) == {device.type_of(precision)}
+
+
+@pytest.mark.parametrize(("precision", "allows_tf32"), [("fp32", True), ("bf16", True)])
+def test_the_peak_of_a_gpu_is_that_of_warm_clocks_in_the_precision_of_convolutions(
+    unknown_peak, monkeypatch, precision, allows_tf32
+):
+    allowed, clock_s = [], [0.0]
+
+    def multiply(left, right):
+        assert left.unique().numel() > left.numel() / 2000 > 1  # random, also in few bits
+        assert left.dtype == right.dtype == device.type_of(precision)
+        allowed.append(torch.backends.cuda.matmul.allow_tf32)
+
+    def timed(_, run):
+        before = clock_s[0]
+        count = len(allowed)
+        run()
+        for _ in range(len(allowed) - count):
+            clock_s[0] += 0.02 if clock_s[0] < 0.4 else 0.01  # an idle GPU has low clocks
+        return clock_s[0] - before
+
+    make = torch.Generator
+    monkeypatch.setattr(torch, "Generator", lambda _: make())
+    monkeypatch.setattr(torch, "randn", partial(_small, torch.randn))
+    monkeypatch.setattr(torch, "mm", multiply)
+    monkeypatch.setattr(device, "timed", timed)
+    monkeypatch.setattr(device, "why_slow", lambda *_: None)
+    assert peak_macs_per_s(torch.device("cuda", 0), precision) == pytest.approx(4096**3 / 0.01)
+    assert set(allowed) == {allows_tf32}
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def _small(randn, *_shape, generator, device):
+    return randn(64, 64, generator=generator)
 
 
 def test_a_speed_above_the_measured_peak_has_no_share(unknown_peak, monkeypatch):

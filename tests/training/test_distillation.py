@@ -136,8 +136,7 @@ def test_the_teacher_sees_the_students_images_in_full_size_and_stays_what_it_is(
         module.register_forward_pre_hook(lambda module, args, inputs=inputs: inputs.append((args[0], module.training)))
     student.begin_epoch()
     for _ in range(2):
-        student.prepare()
-        student.step()
+        student.prepare().run()
     assert len(seen[0]) == len(seen[1]) == 2
     for (mine, trains), (its, teaches_in_training) in zip(*seen, strict=True):
         assert its.shape[2:] == (8, 8)
@@ -268,8 +267,7 @@ def gradients(text: str) -> dict[str, torch.Tensor]:
     images = load_images(recipe, TRAIN, TEST, CPU).train
     student = Learner(graph, recipe, "s", 0, images, EagerEngine(CPU), teacher=teacher)
     student.begin_epoch()
-    student.prepare()
-    student.step()
+    student.prepare().run()
     return {name: p.grad for name, p in student.module.named_parameters() if p.grad is not None}
 
 

@@ -104,8 +104,7 @@ def gradients(text: str) -> dict[str, torch.Tensor]:
     splits = load_images(recipe, TRAIN, TEST, CPU)
     learner = Learner(graph, recipe, "small", 0, splits.train, EagerEngine(CPU))
     learner.begin_epoch()
-    learner.prepare()
-    learner.step()
+    learner.prepare().run()
     return {name: p.grad for name, p in learner.module.named_parameters() if p.grad is not None}
 
 
@@ -194,8 +193,7 @@ def test_checkpoints_hold_the_sums_of_exits():
     splits = load_images(recipe, TRAIN, TEST, CPU)
     learner, other = (Learner(graph, recipe, "small", 0, splits.train, EagerEngine(CPU)) for _ in range(2))
     learner.begin_epoch()
-    learner.prepare()
-    learner.step()
+    learner.prepare().run()
     other.restore({name: tensor.clone() for name, tensor in learner.state().items()}, 1, 1)
     assert other.exit_means() == learner.exit_means()
     assert all(loss > 0 for loss, _ in learner.exit_means())
@@ -208,8 +206,7 @@ def test_a_step_with_exits_never_waits_for_the_device():
     splits = load_images(recipe, TRAIN, TEST, CPU)
     learner = Learner(graph, recipe, "small", 0, splits.train, EagerEngine(CPU, inputs_on_device=True))
     learner.begin_epoch()
-    learner.prepare()
-    learner.step()
+    learner.prepare().run()
     learner.prepare()
     with HostWaits() as waits:
         learner.step()

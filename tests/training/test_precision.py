@@ -13,7 +13,7 @@ from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.loss_scale import LossScale
-from cifar_dsl.training.precision import why_slow
+from cifar_dsl.training.precision import float32_products, matrix_products_in, products_of, why_slow
 
 GPU = torch.device("cuda", 0)
 SPEC = """
@@ -118,6 +118,28 @@ def _step(one: Learner, gradient: float, *, is_allowed: bool) -> None:
     one._optimizers.step(one._inputs, torch.tensor(is_allowed))
 
 
+# ---- float32 on a GPU
+
+
+def test_trainings_round_in_convolutions_only_whatever_was_set_before():
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (cudnn.conv.fp32_precision, products.fp32_precision)
+    with matrix_products_in("tf32"):
+        with float32_products(GPU):
+            assert (cudnn.allow_tf32, products.allow_tf32) == (True, False)
+            assert (cudnn.conv.fp32_precision, products.fp32_precision) == ("tf32", "ieee")
+        assert products.fp32_precision == "tf32"
+        assert torch.get_float32_matmul_precision() == "high"  # torch's older and newer switches agree
+    assert (cudnn.conv.fp32_precision, products.fp32_precision) == before
+    with float32_products(CPU):
+        assert (cudnn.conv.fp32_precision, products.fp32_precision) == before
+
+
+def test_the_record_says_how_float32_is_multiplied():
+    assert products_of(GPU) == "convolutions tf32, matrix products ieee"
+    assert products_of(CPU) == ""
+
+
 # ---- a training
 
 
@@ -137,8 +159,7 @@ def test_gradients_too_small_for_float16_are_not_lost():
     trained = learner("train.optimizer=adam(lr=0.01, eps=1e-12)", text=text)
     before = trained.module.get_parameter("dense.weight").clone()
     trained.begin_epoch()
-    trained.prepare()
-    trained.step()
+    trained.prepare().run()
     moved = (trained.module.get_parameter("dense.weight") - before).abs()
     assert (moved > 5e-3).float().mean() > 0.9
 

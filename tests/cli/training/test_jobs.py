@@ -19,11 +19,12 @@ from cifar_dsl.training.options import TrainOptions
 def plan(monkeypatch):
     """The plan for these numbers of trainings and specs on a machine with these GPUs."""
 
-    def make(gpus, trainings, specs, **more):
+    def make(gpus, trainings, **more):
         monkeypatch.setattr(jobs, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
         monkeypatch.setattr(jobs, "spare_gpus", lambda _: gpus)
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
-        return jobs._local_plan(TrainOptions(**more), trainings, specs)
+        monkeypatch.setattr(Choice, "ask", lambda _, function, *arguments: function(*arguments))
+        return jobs._local_plan(TrainOptions(**more), trainings)
 
     return make
 
@@ -33,31 +34,51 @@ def plan(monkeypatch):
     [
         (("0",), None, 1, ""),
         (("0", "1"), None, 2, "; 2 processes on 2 GPUs"),
-        (("0", "1", "2", "3"), None, 3, "; 3 processes on 3 GPUs"),  # as many as there are specs
+        (tuple(map(str, range(16))), None, 15, "; 15 processes on 15 GPUs"),  # as many as there are trainings
         (("0", "1"), 1, 1, ""),
         (("0", "1"), 4, 4, "; 4 processes on 2 GPUs"),
         (("0",), 2, 2, "; 2 processes"),
     ],
 )
 def test_one_process_a_gpu(plan, gpus, wanted, workers, expected):
-    found = plan(gpus, 15, 3, jobs=wanted)
+    found = plan(gpus, 15, jobs=wanted)
     assert (found.workers, found.device, found.threads) == (workers, "cuda:0", None)
     assert found.executor == (LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor())
     assert found.description == f"cuda:0 (a GPU); auto: it is there{expected}"
     assert found.share_devices is (workers > len(gpus))
 
 
-def test_the_seeds_of_a_spec_stay_together_on_one_gpu(plan):
-    assert plan(("0", "1"), 5, 1).executor == InlineExecutor()
+@pytest.mark.parametrize(
+    ("gpus", "specs", "seeds", "expected"),
+    [
+        (1, 1, 5, [(0, 1, 2, 3, 4)]),
+        (2, 1, 5, [(0, 1), (2, 3, 4)]),
+        (4, 1, 2, [(0,), (1,)]),
+        (2, 3, 2, [(0, 1)] * 3),  # there are jobs for all GPUs
+        (4, 3, 4, [(0, 1), (2, 3)] * 3),
+    ],
+)
+def test_the_seeds_of_a_spec_are_spread_over_gpus(plan, tiny, pictures, gpus, specs, seeds, expected):
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    others = [api.load(tiny, overrides=[f"train.batch={20 + number}"]) for number in range(specs - 1)]
+    missing = [(one, dataset, seed) for one in (spec, *others) for seed in range(seeds)]
+    found = plan(tuple(map(str, range(gpus))), len(missing))
+    planned = jobs._planned(missing, TrainOptions(device=found.device), {}, found)
+    assert [job.seeds for job in planned] == expected
+
+
+def test_the_process_that_distributes_jobs_asks_another_one_about_a_gpu(plan):
+    assert plan(("0", "1"), 4).choice.is_used_elsewhere
+    assert not plan(("0",), 4).choice.is_used_elsewhere  # it trains itself
 
 
 def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypatch, capsys):
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
     cpu = Choice(torch.device("cpu"), "requested")
 
-    def warned(at_a_time: int, there: int) -> str:
+    def warned(at_a_time: int, there: int, choice: Choice = cpu, together: int = 1) -> str:
         monkeypatch.setattr(jobs, "memory_bytes", lambda _: there)
-        jobs._warn([(spec, dataset)], cpu, at_a_time=at_a_time)
+        jobs._warn([(spec, dataset)], choice, at_a_time=at_a_time, together=together)
         return capsys.readouterr().err
 
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
@@ -66,6 +87,13 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     message = warned(2, 2 * needed - 1)
     assert "training tiny 2 times in parallel takes about" in message
     assert "train fewer in parallel with --jobs" in message
+    gpu = Choice(torch.device("cuda", 0), "requested")
+    needed = 2 * estimate(spec.graph, spec.recipe, 80, "cuda", seeds=3)["total"]
+    assert warned(2, needed, gpu, 3) == ""
+    message = warned(2, needed - 1, gpu, 3)
+    assert "training tiny 2 times in parallel with 3 seeds side by side takes about" in message
+    assert "of free memory" in message
+    assert "train fewer --seeds at once" in message
 
 
 HEAD = "global_avgpool -> dense(10)"

@@ -120,8 +120,8 @@ def test_who_has_too_little_memory_is_warned_first_and_it_is_tried(train, monkey
     monkeypatch.setattr("cifar_dsl.cli.jobs.memory_bytes", lambda _: there)
     outcome = train()
     assert outcome.code == 0
-    warned = re.search(r"warning: training tiny takes about (\d+) MB, but cpu has 250 kB of memory", outcome.err)
-    assert bool(warned) == ("of memory" in outcome.err) == is_warned
+    warned = re.search(r"warning: training tiny takes about (\d+) MB, but cpu has 250 kB of free memory", outcome.err)
+    assert bool(warned) == ("of free memory" in outcome.err) == is_warned
     assert not warned or int(warned[1]) > 500  # Python and torch
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.engines import SPEC, Case, pictures
+from helpers.engines import KINDS, SPEC, Case, pictures
 from helpers.tolerances import FLOAT32, HALF, STORED_AS_FLOAT32
 from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 
@@ -14,182 +14,7 @@ from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs
 
-GROUPS = """
-    group whole {
-        select filter
-        optimizer sgd(lr=0.02, momentum=0.9, nesterov=true)
-        epochs 1
-    }
-    group rest {
-        select bias
-        optimizer adamw(lr=1e-3, eps=1e-3)
-        schedule cosine
-        epochs 2
-    }
-"""
-MUON = """
-    group whole {
-        select filter
-        optimizer muon(lr=0.015625)
-        epochs 2
-    }
-"""
-CYCLED = """
-    group whole {
-        select filter
-        optimizer adamw(lr=0.003, eps=1e-3)
-        schedule one_cycle(momentum=[0.5, 0.9])
-        epochs 1
-    }
-    group rest {
-        select bias
-        optimizer sgd(lr=0.02, momentum=0.5)
-        schedule one_cycle(peak=0.5, momentum=[0.2, 0.9])
-        epochs 2
-    }
-"""
-# Each is trained in every way. Where a last bit can decide about more than itself (a sign, a rounding to 16 bits),
-# rates are powers of two: these are the same in float32 and in float64, so that no last bit differs.
-RECIPES = {
-    "ragged last batch": (),
-    "accumulated gradients": (
-        "train.accumulate=2",
-        "train.batch=8",
-        "train.augment=flip -> mixup",
-        "train.clip=norm(0.1)",
-    ),
-    "accumulated in fp16": ("train.accumulate=3", "train.batch=5", "train.precision=fp16", "train.optimizer.lr=0.0625"),
-    "sam": ("train.perturb=sam(rho=0.5)", "train.average=ema(0.9)", "train.clip=norm(0.1)"),
-    "adaptive sam in fp16": (
-        "train.perturb=sam(rho=2, adaptive=true)",
-        "train.accumulate=2",
-        "train.batch=8",
-        "train.precision=fp16",
-        "train.optimizer.lr=0.0625",
-    ),
-    "no ragged batch": ("train.drop_last=true",),
-    "a part of an epoch": ("train.epochs=2.5",),
-    "clipping by norm": ("train.clip=norm(0.1)",),
-    "clipping by value": ("train.clip=value(0.01)",),
-    "limited norms": ("train.constrain=max_norm(0.3)", "train.average=ema(0.9)"),
-    "no augmentation": ("train.augment=none",),
-    "whitened images": ("train.normalize=zca(eps=0.1)", "train.augment=crop(1) -> flip -> cutout(2, mean)"),
-    "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
-    "colours and erasing": ("train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)",),
-    "rotation and hue": ("train.augment=rotate(30, bilinear) -> color_jitter(hue=0.2)",),
-    "ema": ("train.average=ema(0.9, every=2, start=0.5)",),
-    "swa": ("train.average=swa(start=1)",),
-    "lookahead and ema": ("train.average=lookahead(every=3) -> ema(0.8)",),
-    "averages with rates that change": (
-        "train.average=lookahead(every=3, growth=2, statistics=true, final=slow) -> ema(0.9, warmup_power=0.5)",
-        "train.optimizer=adam(lr=0.003, eps=1e-3)",
-    ),
-    "adam": ("train.optimizer=adam(lr=0.003, eps=1e-3)",),
-    "adamw": ("train.optimizer=adamw(lr=0.003, eps=1e-3)",),
-    "rmsprop": ("train.optimizer=rmsprop(lr=0.003, eps=1e-3)",),
-    "nadam": ("train.optimizer=nadam(lr=0.003, eps=1e-3)",),
-    "lion": ("train.optimizer=lion(lr=0.0009765625)",),
-    "nesterov and decay": ("train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.01)",),
-    "cycled momentum": (
-        "train.optimizer=sgd(lr=0.05, momentum=0.9, nesterov=true, weight_decay=0.01)",
-        "train.schedule=one_cycle(anneal=cosine, momentum=[0.85, 0.95])",
-    ),
-    "cycled beta": (
-        "train.optimizer=adam(lr=0.003, eps=1e-3, weight_decay=0.01)",
-        "train.schedule=one_cycle(momentum=[0.5, 0.95])",
-    ),
-    "smoothed sum": ("train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)", "train.optimizer.lr=0.003"),
-    "balanced weights": ("train.loss=cross_entropy(weights=balanced)", "train.validation=12"),
-    "views of test images": ("train.test_augment=mirror -> shift(1)",),
-    "a teacher": ("train.distill=soft", "train.augment=flip -> mixup", "train.average=ema(0.9)", "train.perturb=sam"),
-    "a teacher's classes in fp16": (
-        "train.distill=hard",
-        "train.loss=cross_entropy(label_smoothing=0.1, reduction=sum)",
-        "train.accumulate=2",
-        "train.batch=8",
-        "train.precision=fp16",
-        "train.optimizer.lr=0.001953125",
-    ),
-    "hard images": (
-        "train.keep=hardest(0.5, every=2)",
-        "train.optimizer.lr=0.0625",
-        "train.augment=flip -> mixup",
-        "train.average=ema(0.9)",
-        "train.perturb=sam(rho=0.5)",
-    ),
-    "hard images in fp16": (
-        "train.keep=hardest(0.3)",
-        "train.accumulate=2",
-        "train.batch=8",
-        "train.precision=fp16",
-        "train.optimizer.lr=0.0625",
-    ),
-    "chosen images": ("train.keep=chosen", "train.accumulate=2", "train.batch=8", "train.epochs=2.5"),
-    "early stopping": ("train.validation=12", "train.early_stopping=loss(2)"),
-    "held-out images": ("train.validation=12",),
-    "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
-    "fp16": ("train.precision=fp16", "train.optimizer.lr=0.0625"),
-    "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
-}
-# One exit before the dropout, one behind it, and the network's output with a weight of its own.
-EXITS = SPEC.replace(
-    "-> relu -> dropout", "\n let early = flatten -> dense(10) -> exit(0.25)\n relu -> dropout"
-).replace("flatten\n    dense(10)", "flatten\n let late = dense(10) -> exit(0.5)\n dense(10) -> exit(0.75)")
-GROUPED, GROUPED_CYCLES = (SPEC.replace("    schedule", groups + "    schedule") for groups in (GROUPS, CYCLED))
-
-
-CASES = [pytest.param(Case(SPEC, overrides, name == "fp16 and nadam"), id=name) for name, overrides in RECIPES.items()]
-CASES += [
-    pytest.param(Case(EXITS, ("train.average=ema(0.9)", "train.augment=flip -> mixup(0.4)")), id="exits"),
-    pytest.param(Case(EXITS, ("train.accumulate=2", "train.batch=8")), id="exits and accumulated gradients"),
-    pytest.param(
-        Case(EXITS, ("train.keep=hardest(0.5)", "train.distill=soft", "train.optimizer.lr=0.0625")),
-        id="hard images of exits with a teacher",
-    ),
-]
-CASES += [pytest.param(Case(GROUPED), id="groups that freeze")]
-CASES += [pytest.param(Case(GROUPED_CYCLES), id="groups with cycled momenta")]
-CASES += [
-    pytest.param(Case(SPEC.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule")), id="muon")
-]
-GROWING = SPEC.replace("flatten", "global_avgpool")
-CASES += [
-    pytest.param(
-        Case(GROWING, ("train.augment=flip -> mixup -> resize([0, 1, 2], [5, 6, 8])", "train.distill=soft")),
-        id="images that grow, and a teacher",
-    )
-]
-WEIGHTS = (
-    SPEC.replace("conv(4, 3, bias=false)", "conv(4, 3, bias=false, weight=scaled(gamma=1.7))")
-    .replace("conv(6, 3, stride=2)", "conv(6, 3, stride=2, weight=spectral)")
-    .replace("dense(10)", "dense(10, weight=normalized(gain=learned))")
-)
-CASES += [
-    pytest.param(Case(WEIGHTS), id="functions of weights"),
-    pytest.param(Case(WEIGHTS, ("train.average=ema(0.9)", "train.accumulate=2", "train.batch=8")), id="their averages"),
-]
-TIED = SPEC.replace(
-    "conv(6, 3, stride=2) -> relu", "let f = tied { conv(4, 3, pad=1, bias=false) -> bn -> relu }\n    f -> f"
-)
-CASES += [
-    pytest.param(Case(TIED, RECIPES["sam"]), id="tied weights"),
-    pytest.param(
-        Case(
-            TIED.replace("lr=0.05", "lr=0.0625").replace("    schedule", MUON + "    schedule"),
-            RECIPES["accumulated in fp16"][:2],
-        ),
-        id="tied weights and muon",
-    ),
-]
-CHANCE = SPEC.replace(
-    "dropout(0.3)",
-    """mean(drop=0.3, global_share=0.5) { tanh | relu | identity }
-    shake { relu | tanh }
-    drop_path(0.3) -> shake_drop(0.3) -> drop_block(2, 0.3)
-    relu -> stochastic_pool(2)""",
-)
-CHANCE_GROWS = ("train.drop_schedule=linear", "train.average=swa(start=1)", "train.accumulate=2", "train.batch=8")
-CASES += [pytest.param(Case(CHANCE, CHANCE_GROWS), id="chance that grows")]
+CASES = [pytest.param(case, id=name) for name, case in KINDS.items()]
 
 
 def assert_equal(first: Outcome, second: Outcome) -> None:
@@ -282,32 +107,30 @@ def test_step_inputs_start_an_epoch_at_any_step(inputs):
 
 
 def test_only_a_gpu_records_and_the_choice_has_a_reason():
-    graph, recipe = meaning(SPEC)
-    assert choose_engine("auto", CPU, graph, recipe).reason == "only CUDA GPUs can record steps"
-    assert choose_engine("eager", CPU, graph, recipe).engine == EagerEngine(CPU)
+    _, recipe = meaning(SPEC)
+    assert choose_engine("auto", CPU, recipe).reason == "only CUDA GPUs can record steps"
+    assert choose_engine("eager", CPU, recipe).engine == EagerEngine(CPU)
     with pytest.raises(EngineError, match="only CUDA GPUs"):
-        choose_engine("graph", CPU, graph, recipe)
+        choose_engine("graph", CPU, recipe)
     with pytest.raises(EngineError, match="use auto, eager, graph, compile"):
-        choose_engine("fast", CPU, graph, recipe)
+        choose_engine("fast", CPU, recipe)
 
 
 @pytest.mark.parametrize(
-    ("overrides", "networks", "reason"),
+    ("overrides", "reason"),
     [
-        (("train.augment=randaugment",), 1, "`randaugment` runs on the CPU"),
-        (("train.optimizer=adagrad(lr=0.1)",), 1, "`adagrad` waits"),
-        (("train.optimizer=rmsprop(lr=0.1, momentum=0.9)",), 1, "`rmsprop` waits"),
+        (("train.augment=randaugment",), "`randaugment` runs on the CPU"),
+        (("train.optimizer=adagrad(lr=0.1)",), "`adagrad` waits"),
+        (("train.optimizer=rmsprop(lr=0.1, momentum=0.9)",), "`rmsprop` waits"),
         (
             ("train.optimizer=nadam(lr=0.1)", "train.schedule=one_cycle(momentum=[0.85, 0.95])"),
-            1,
             "`one_cycle` changes the momentum of `nadam`",
         ),
-        ((), 2, "random layers"),
     ],
 )
-def test_steps_that_can_not_be_recorded_run_eagerly(overrides, networks, reason):
-    graph, recipe = meaning(SPEC, overrides)
-    choice = choose_engine("auto", torch.device("cuda", 0), graph, recipe, networks)
+def test_steps_that_can_not_be_recorded_run_eagerly(overrides, reason):
+    _, recipe = meaning(SPEC, overrides)
+    choice = choose_engine("auto", torch.device("cuda", 0), recipe)
     assert isinstance(choice.engine, EagerEngine)
     assert reason in choice.reason
 
@@ -315,10 +138,10 @@ def test_steps_that_can_not_be_recorded_run_eagerly(overrides, networks, reason)
 def test_a_missing_compiler_is_reported_before_training(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(EngineError, match="requires a C\\+\\+ compiler"):
-        choose_engine("compile", CPU, *meaning(SPEC))
+        choose_engine("compile", CPU, meaning(SPEC)[1])
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(EngineError, match="requires triton"):
-        choose_engine("compile", torch.device("cuda", 0), *meaning(SPEC))
+        choose_engine("compile", torch.device("cuda", 0), meaning(SPEC)[1])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
