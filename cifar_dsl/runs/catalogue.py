@@ -86,10 +86,9 @@ class FoundRun:
 
     def size_and_change(self) -> tuple[int, datetime]:
         """Both, by asking the system for each file once."""
-        size, latest = 0, 0.0
-        for _, status in self._statuses():
-            size += status.st_size
-            latest = max(latest, status.st_mtime)
+        statuses = [status for _, status in self._statuses()]
+        size = sum(status.st_size for status in statuses)
+        latest = max((status.st_mtime for status in statuses), default=0)
         return size, datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
 
     def _statuses(self) -> Iterator[tuple[str, os.stat_result]]:

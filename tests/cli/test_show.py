@@ -47,6 +47,7 @@ schedule        constant
 drop_schedule   constant
 loss            cross_entropy
 distill         none
+keep            all
 perturb         none
 clip            none
 constrain       none

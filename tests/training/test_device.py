@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from helpers.tolerances import FLOAT64
 
 from cifar_dsl.foundation.errors import DeviceError
 from cifar_dsl.training import device
@@ -183,7 +184,7 @@ def test_the_peak_of_a_gpu_is_that_of_warm_clocks_in_the_precision_of_convolutio
     monkeypatch.setattr(torch, "mm", multiply)
     monkeypatch.setattr(device, "timed", timed)
     monkeypatch.setattr(device, "why_slow", lambda *_: None)
-    assert peak_macs_per_s(torch.device("cuda", 0), precision) == pytest.approx(4096**3 / 0.01)
+    assert peak_macs_per_s(torch.device("cuda", 0), precision) == pytest.approx(4096**3 / 0.01, **FLOAT64)
     assert set(allowed) == {allows_tf32}
     assert not torch.backends.cuda.matmul.allow_tf32
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from attrs import evolve  # the protocol's classes are of attrs
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
-from cifar_dsl.foundation.records import evolve, frozen
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import columns
 
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()<>#!|~&+=-])")

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from helpers.tolerances import FLOAT64
 from helpers.training import terminated_after
 
 import cifar_dsl
@@ -33,7 +34,7 @@ def test_a_run_learns_from_chosen_images_and_records_who_chose_them(cli, train, 
     (used,) = run.record().uses
     assert (used.kind, used.path) == ("selection", str(proxy))
     assert f'uses selection("{chosen_by.fingerprint}", "{used.digest}")' in run.spec_text
-    assert (run.result().work_share, open_run(proxy).result().work_share) == (0.5, pytest.approx(2 / 3, rel=1e-12))
+    assert (run.result().work_share, open_run(proxy).result().work_share) == (0.5, pytest.approx(2 / 3, **FLOAT64))
     assert not (run.path / SELECTION).exists()
     assert f"selection {used.digest}: tiny " in cli("runs", "show", run.path).out
     assert "already trained" in train("--selection", proxy, *ONE, *CHOSEN, "--seed", "4").err
