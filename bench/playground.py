@@ -1,12 +1,19 @@
 """Times of the playground in headless Chromium: start to first picture, and keystroke to painted picture.
 
-`python playground/build.py` first. Needs Chromium and playwright (the extra `test`). Run it on a quiet machine.
+    python playground/build.py
+    python bench/playground.py [SPEC ...]
+
+Claims: the first picture is there within 4 s with a warm cache, and for densenet121, a picture within 60 ms of a
+keystroke. Needs Chromium and playwright (the extra `test`). Run it on a quiet machine.
 """
 
+import argparse
 import shutil
 import statistics
+import sys
 import threading
 
+from measure import verdict
 from playwright.sync_api import Page, sync_playwright
 
 from cifar_dsl.editors.playground.links import fragment
@@ -28,16 +35,22 @@ def first_picture_ms(page: Page, url: str) -> float:
 
 def keystrokes_ms(page: Page) -> list[float]:
     page.wait_for_selector("html[data-server=ready]")
-    page.locator(".cm-line").last.click()
+    page.locator(".cm-content:visible").click()
+    page.keyboard.press("Control+End")
     page.evaluate("performance.clearMeasures()")
     for i in range(KEYSTROKES):
         page.keyboard.type("#" if i == 0 else "x")  # a comment: every keystroke is checked and drawn again
-        page.wait_for_function(f"{MEASURED}.length > {i}")
+        while len(page.evaluate(MEASURED)) <= i:  # the page's policy forbids what `wait_for_function` needs
+            page.wait_for_timeout(20)
         page.wait_for_timeout(500)  # past what follows a pause
     return [float(each) for each in page.evaluate(MEASURED)]
 
 
-def main() -> None:
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("specs", nargs="*", metavar="SPEC", default=SPECS, help="names of shipped specs")
+    options = parser.parse_args()
+    claims: dict[str, bool] = {}
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with make_server(playground_directory(), 0) as server, sync_playwright() as playwright:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -47,13 +60,17 @@ def main() -> None:
         starts = [first_picture_ms(page, address(server)) for _ in range(STARTS)]
         first, *others = (f"{each:,.0f}" for each in starts)
         print(f"first picture: {first} ms, then with a warm cache {', '.join(others)} ms")
-        for name in SPECS:
+        claims["first picture with a warm cache within 4 s"] = min(starts[1:]) <= 4000
+        for name in options.specs:
             text = shipped_specs()[name].read_text(encoding="utf-8")
             first_picture_ms(page, address(server) + fragment(text))
             times = keystrokes_ms(page)
             print(f"{name}: keystroke to picture {statistics.median(times):.0f} ms, at most {max(times):.0f} ms")
+            if name == "densenet121":
+                claims["densenet121: keystroke to picture within 60 ms"] = statistics.median(times) <= 60
         server.shutdown()
+    return verdict(claims)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
