@@ -10,7 +10,15 @@ from typing import Self
 
 import cattrs
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from cifar_dsl.cli.output import loss_text, note, print_json
 from cifar_dsl.experiments.jobs import Job
@@ -32,34 +40,13 @@ from cifar_dsl.training.events import (
 _MOST_EXITS = 4  # whose accuracies stand in a line
 
 
-class JobsProgress:
-    """Shows the progress of jobs: a line per epoch, and on a terminal a bar per job and one for all jobs."""
+class _LiveBar:
+    """A bar on a terminal, which `_start` shows and the end of the `with` block removes."""
 
-    def __init__(self, jobs: Sequence[Job], *, quiet: bool = False, as_json: bool = False) -> None:
-        self._jobs = jobs
-        self._is_quiet = quiet
-        self._shows_lines = not (quiet or as_json)
-        self._as_json = as_json
+    def __init__(self) -> None:
         self._bar: Progress | None = None
-        self._whole: TaskID | None = None
-        self._tasks: dict[int, TaskID] = {}
-        self._epochs: dict[int, float] = {}  # in total, by job
-        self._spent_s: dict[tuple[int, int], list[float]] = {}  # on each epoch, by job and seed
-        self._done = 0
 
     def __enter__(self) -> Self:
-        if self._shows_lines and self._jobs and sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %", markup=False),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
-            if len(self._jobs) > 1:
-                self._whole = self._bar.add_task(f"0 of {len(self._jobs)} done", total=len(self._jobs))
         return self
 
     def __exit__(
@@ -68,6 +55,42 @@ class JobsProgress:
         if self._bar:
             with suppress(OSError):  # the terminal is gone
                 self._bar.stop()
+
+    def _start(self, amount: ProgressColumn, *, is_transient: bool = True) -> Progress:
+        """Show the bar, with this column for what is done."""
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            amount,
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=is_transient,
+        )
+        self._bar.start()
+        return self._bar
+
+
+class JobsProgress(_LiveBar):
+    """Shows the progress of jobs: a line per epoch, and on a terminal a bar per job and one for all jobs."""
+
+    def __init__(self, jobs: Sequence[Job], *, quiet: bool = False, as_json: bool = False) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._is_quiet = quiet
+        self._shows_lines = not (quiet or as_json)
+        self._as_json = as_json
+        self._whole: TaskID | None = None
+        self._tasks: dict[int, TaskID] = {}
+        self._epochs: dict[int, float] = {}  # in total, by job
+        self._spent_s: dict[tuple[int, int], list[float]] = {}  # on each epoch, by job and seed
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        if self._shows_lines and self._jobs and sys.stderr.isatty():
+            bar = self._start(TextColumn("{task.percentage:>3.0f} %", markup=False))
+            if len(self._jobs) > 1:
+                self._whole = bar.add_task(f"0 of {len(self._jobs)} done", total=len(self._jobs))
+        return self
 
     def show(self, number: int, event: Event) -> None:
         """Show an event of a job."""
@@ -148,60 +171,32 @@ def _of_exits(metrics: EpochMetrics) -> str:
     return f" (exits {' '.join(accuracies)})" if accuracies else ""
 
 
-class StepProgress:
+class StepProgress(_LiveBar):
     """A bar of steps on a terminal, and nothing elsewhere; called with the number of steps done, and of all."""
 
     def __init__(self, label: str) -> None:
+        super().__init__()
         self._label = label
-        self._bar: Progress | None = None
         self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            with suppress(OSError):  # the terminal is gone
-                self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` steps are done."""
         if not sys.stderr.isatty():
             return
-        if self._bar is None:
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task(self._label, total=total)
-        assert self._task is not None
-        self._bar.update(self._task, completed=done)
+        bar = self._bar or self._start(TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False))
+        if self._task is None:
+            self._task = bar.add_task(self._label, total=total)
+        bar.update(self._task, completed=done)
 
 
-class DownloadProgress:
+class DownloadProgress(_LiveBar):
     """Shows the progress of a download or an import; called with the amount done, the total and the task."""
 
     def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__()
         self._quiet = quiet
-        self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last_tenth: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
         """Show that `done` of `total` bytes or images of the task `what` are done; `total` is None if unknown."""
@@ -210,18 +205,11 @@ class DownloadProgress:
         if not sys.stderr.isatty():
             self._print_tenth(done, total, what)
             return
-        if self._bar is None:
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                DownloadColumn() if "download" in what.lower() else TextColumn("{task.completed}/{task.total}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
-            self._bar.start()
+        amount = DownloadColumn() if "download" in what.lower() else TextColumn("{task.completed}/{task.total}")
+        bar = self._bar or self._start(amount, is_transient=False)
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(visible(what), total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
+            self._tasks[what] = bar.add_task(visible(what), total=total)
+        bar.update(self._tasks[what], completed=done, total=total)
 
     def _print_tenth(self, done: int, total: int | None, label: str) -> None:
         """Print a line at every tenth of the total."""

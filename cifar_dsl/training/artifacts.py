@@ -219,17 +219,27 @@ def _weights(path: Path) -> ArtifactFile:
     )
 
 
-def _teacher(path: Path) -> TeacherFile:
-    """The network of a run, with the weights of its last epoch."""
+def _run_at(path: Path, missing: str, *, what: str, why: str) -> Run:
+    """The finished run at a path. Raises RunError with the help `missing` if there is none, and for a file."""
     if not (path.exists() or partial_path(path).exists()):
-        raise RunError(f"there is no run at {path}", "pass the run of the teacher: --teacher RUN")
+        raise RunError(f"there is no run at {path}", missing)
     if path.is_file():
         raise RunError(
-            f"{path} is a file, and a teacher is a run",
+            f"{path} is a file, and {what}",
             "pass the folder of a run, such as runs/baseline-0123456789ab/seed-0",
-            reason="a file of weights doesn't say how its images were normalized",
+            reason=why,
         )
-    run = _finished(path)
+    return _finished(path)
+
+
+def _teacher(path: Path) -> TeacherFile:
+    """The network of a run, with the weights of its last epoch."""
+    run = _run_at(
+        path,
+        "pass the run of the teacher: --teacher RUN",
+        what="a teacher is a run",
+        why="a file of weights doesn't say how its images were normalized",
+    )
     content, record, analysis = _weights_of(run), run.record(), run.analysis()
     graph, recipe = analysis.graph, analysis.require_recipe()
     if recipe.normalize.is_first:
@@ -262,15 +272,12 @@ def _teacher(path: Path) -> TeacherFile:
 
 def _selection(path: Path) -> SelectionFile:
     """The images that a run chose."""
-    if not (path.exists() or partial_path(path).exists()):
-        raise RunError(f"there is no run at {path}", "pass the run that chose the images: --selection RUN")
-    if path.is_file():
-        raise RunError(
-            f"{path} is a file, and a selection of images is that of a run",
-            "pass the folder of a run, such as runs/proxy-0123456789ab/seed-0",
-            reason="a file doesn't say which batches it was made for",
-        )
-    run = _finished(path)
+    run = _run_at(
+        path,
+        "pass the run that chose the images: --selection RUN",
+        what="a selection of images is that of a run",
+        why="a file doesn't say which batches it was made for",
+    )
     result, record, recipe = run.result(), run.record(), run.analysis().require_recipe()
     if not isinstance(recipe.keep, Hardest):
         raise RunError(
