@@ -7,8 +7,8 @@ works; its figures mean nothing. A benchmark whose claim doesn't hold exits with
 after running the rest. With a GPU, bench/gpu.py runs as well, except for its comparisons with other projects. Run
 timings on an otherwise idle machine.
 
-Not included: bench/distillation.py, which downloads CIFAR-10, and bench/fuzz.py and bench/formatter.py at full size,
-which bench/promises.py runs.
+Not included: bench/distillation.py, which downloads CIFAR-10; bench/playground.py, which needs the built page and a
+browser; and bench/fuzz.py and bench/formatter.py at full size, which bench/promises.py runs.
 """
 
 import argparse

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cifar_dsl.training.events import Listener
 
 PathLike = str | os.PathLike[str]
-DEFAULTS = TrainOptions()
+DEFAULT_OPTIONS = TrainOptions()
 
 
 @frozen(repr=False)
@@ -121,12 +121,12 @@ class Spec:
         self,
         epochs: float | None = None,
         *,
-        seed: int = DEFAULTS.seed,
+        seed: int = DEFAULT_OPTIONS.seed,
         overrides: Sequence[str] = (),
-        data: str | None = DEFAULTS.data,
-        start: "PathLike | None" = DEFAULTS.start,
-        teacher: "PathLike | None" = DEFAULTS.teacher,
-        selection: "PathLike | None" = DEFAULTS.selection,
+        data: str | None = DEFAULT_OPTIONS.data,
+        start: "PathLike | None" = DEFAULT_OPTIONS.start,
+        teacher: "PathLike | None" = DEFAULT_OPTIONS.teacher,
+        selection: "PathLike | None" = DEFAULT_OPTIONS.selection,
         listener: "Listener | None" = None,
         **options: Any,
     ) -> Run:

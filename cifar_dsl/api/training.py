@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 from cifar_dsl.api.specs import (
-    DEFAULTS,
+    DEFAULT_OPTIONS,
     PathLike,
     Spec,
     artifacts_of,
@@ -42,12 +42,12 @@ from cifar_dsl.api.specs import (
 def train(
     spec: "Spec | PathLike",
     *,
-    data: str | None = DEFAULTS.data,
-    seed: int = DEFAULTS.seed,
+    data: str | None = DEFAULT_OPTIONS.data,
+    seed: int = DEFAULT_OPTIONS.seed,
     overrides: Sequence[str] = (),
-    start: PathLike | None = DEFAULTS.start,
-    teacher: PathLike | None = DEFAULTS.teacher,
-    selection: PathLike | None = DEFAULTS.selection,
+    start: PathLike | None = DEFAULT_OPTIONS.start,
+    teacher: PathLike | None = DEFAULT_OPTIONS.teacher,
+    selection: PathLike | None = DEFAULT_OPTIONS.selection,
     listener: "Listener | None" = None,
     **options: Any,
 ) -> Run:

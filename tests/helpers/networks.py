@@ -589,8 +589,11 @@ def specs(draw: st.DrawFn) -> str:
         values.pop("augment", None)
         if values.get("distill", "none") != "none":
             values.pop("normalize")
+    # Norms of one place can't be trained on a single image.
     if values.get("batch") == "1":
-        values["batch"] = "2"  # norms of one place can't be trained on a single image
+        values["batch"] = "2"
+    elif int(values["batch"]) % 2 or int(values.get("validation", "0")) % 2:  # datasets have even numbers of images
+        values["drop_last"] = "true"
     lines = [f"{name} {value}" for name, value in values.items()]
     if values["optimizer"].startswith("muon"):  # muon trains no vectors
         lines.append(_group("rest", "[bias, scale, embedding]", "optimizer adam(lr=1e-3)"))

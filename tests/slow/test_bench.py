@@ -9,7 +9,7 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 SHARED = {"airbench_by_hand", "all", "gpu_parts", "gpu_record", "loops", "measure", "sides", "simulated"}
-SEPARATE = {"distillation", "fuzz", "record_accuracies"}  # bench/all.py explains why
+SEPARATE = {"distillation", "fuzz", "playground"}  # bench/all.py explains why
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 
 

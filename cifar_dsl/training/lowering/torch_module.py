@@ -9,7 +9,7 @@ first use, which `state_dict` has under the path of that alone.
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,8 @@ class Body(nn.Module):
 
     `shared` are children of other bodies, by the names that they have here.
     """
+
+    __jit_ignored_attributes__: ClassVar = ["_steps"]  # TorchScript can't read records; so it reports `forward` instead
 
     def __init__(
         self,
