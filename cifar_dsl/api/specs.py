@@ -175,20 +175,14 @@ class Spec:
         from html import escape
 
         from cifar_dsl.language.highlighting import html_of_source, html_of_table
+        from cifar_dsl.views.table import HEAD, NUMBERS, rows_of
 
-        graph, cost = self.graph, self.graph.cost
-        rows = [["layer", "path", "output", "parameters", "macs"], ["input", "", str(graph.input), "", ""]]
-        for node in graph.nodes:
-            own, macs = (f"{number:,}" if number else "" for number in (node.cost.parameters, node.cost.macs))
-            parameters = f"= {graph.later_uses[node.output].label}" if node.shares else own
-            rows.append([node.operation.brief(), node.path, str(node.shape), parameters, macs])
-        rows.append(["total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"])
         changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
         return (
             f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code> "
             f"{escape(self._summary())}{changed}</p>"
             + html_of_source(self.analysis.program.name.span.source.text)
-            + html_of_table(rows, right=frozenset({3, 4}))
+            + html_of_table([HEAD, *rows_of(self.graph)], right=NUMBERS)
         )
 
 

@@ -10,6 +10,7 @@ import click
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
+from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.output import counted, note, print_error, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.cli.warnings import print_chance, print_warnings
@@ -87,12 +88,8 @@ def _load(
 
     Of specs with one name and one fingerprint, only the first is kept. Raises UserError if specs of one name differ.
     """
-    from cifar_dsl import api
-
-    choice = api.choice_of(options.data, warn)
-    start, teacher = api.artifact_at("weights", options.start), api.artifact_at("teacher", options.teacher)
-    selection = api.artifact_at("selection", options.selection)
-    loaded: list[tuple[Path, api.Spec]] = []
+    given = Given.of(options)
+    loaded: list[tuple[Path, Spec]] = []
     if (skipped := named.skipped_in_words()) and not options.quiet:
         note(skipped)
     for unreadable in named.unreadable:
@@ -100,22 +97,13 @@ def _load(
         left_out.append(_omission(Path(unreadable.filename), unreadable.strerror or str(unreadable)))
     for item in named.specs:
         try:
-            spec = api.load(
-                item.path,
-                root=item.root,
-                overrides=overrides,
-                data=choice,
-                start=start,
-                teacher=teacher,
-                selection=selection,
-                subset=options.fast,
-            )
+            spec = given.load(item.path, item.root, overrides)
             spec.analysis.require_recipe()
         except (SpecError, RunError) as error:
             left_out.append(_omission(item.path, _why(error)))
         else:
             loaded.append((item.path, spec))
-    api.check_used((spec for _, spec in loaded), teacher=teacher, selection=selection)
+    given.check_used(spec for _, spec in loaded)
     return [Contestant(spec, spec.name, spec.changes) for spec in _distinct(loaded)]
 
 

@@ -9,6 +9,7 @@ import click
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, with_option
+from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.foundation.atomic import check_writable, write_atomically
@@ -82,23 +83,14 @@ def command(
     Suggests a tenth of the rate at which the loss is lowest. Ends when the loss explodes; writes no run. Ctrl-C ends
     the test with what it has.
     """
-    from cifar_dsl import api
-
     options = TrainOptions(**given)  # type: ignore[arg-type]
     if low is not None and high is not None and low >= high:
         raise click.UsageError("--low must be below --high.")
     if plot is not None:
         _check_plot(plot)
-    loaded = api.load(
-        spec,
-        root=root,
-        overrides=overrides,
-        data=api.choice_of(options.data, warn),
-        start=options.start,
-        teacher=options.teacher,
-        selection=options.selection,
-    )
-    api.check_used([loaded], teacher=options.teacher, selection=options.selection)
+    files = Given.of(options)
+    loaded = files.load(spec, root, overrides)
+    files.check_used([loaded])
     loaded.analysis.require_recipe()
     print_warnings([loaded.analysis])
     run = _Run(low, high, steps, as_json=as_json)

@@ -7,7 +7,8 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.compare import Contestant, train_and_compare
-from cifar_dsl.cli.output import counted, note, print_result, print_text, shown, warn
+from cifar_dsl.cli.given import Given
+from cifar_dsl.cli.output import counted, note, print_result, print_text, shown
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.records import evolve
@@ -63,11 +64,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
 
     Raises SpecError with the errors of all of them.
     """
-    from cifar_dsl import api
-
-    choice = api.choice_of(options.data, warn)
-    start, teacher = api.artifact_at("weights", options.start), api.artifact_at("teacher", options.teacher)
-    selection = api.artifact_at("selection", options.selection)
+    given = Given.of(options)
     points = list(grid.points)
     if options.baseline is None or not options.baseline.endswith("]"):  # a combination: names of specs can't end so
         points.insert(0, Point("", (), grid.common))
@@ -76,16 +73,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     errors: dict[str, Diagnostic] = {}  # without repeats, by text
     for point in points:
         try:
-            spec = api.load(
-                path,
-                root=root,
-                overrides=point.overrides,
-                data=choice,
-                start=start,
-                teacher=teacher,
-                selection=selection,
-                subset=options.fast,
-            )
+            spec = given.load(path, root, point.overrides)
         except SpecError as error:
             errors |= {shown(diagnostic, err=True): diagnostic for diagnostic in error.diagnostics}
             continue
@@ -95,7 +83,7 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
             twins.setdefault(name, twin.display_name)
     if errors:
         raise SpecError(list(errors.values()))
-    api.check_used((each.spec for each in contestants.values()), teacher=teacher, selection=selection)
+    given.check_used(each.spec for each in contestants.values())
     for name, twin_name in twins.items() if not options.quiet else ():
         note(f"{name} is the same as {twin_name} (equal fingerprints)")
     return list(contestants.values())

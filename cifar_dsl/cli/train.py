@@ -11,6 +11,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.confirmation import is_terminal
 from cifar_dsl.cli.dry_run import dry_run_of, time_of
+from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.longer import longer, shorter_runs
 from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_chance, print_warnings
@@ -97,8 +98,6 @@ def command(
     Skips a complete run, and resumes an interrupted one from its last checkpoint. Asks before it trains a network of
     more than 100 million parameters.
     """
-    from cifar_dsl import api
-
     if (spec is None) == (resume is None):
         raise click.UsageError("Give either a SPEC or --resume RUN.")
     if resume is not None and overrides:
@@ -113,17 +112,9 @@ def command(
         raise click.UsageError("--measure requires --dry-run.")
     if options.validation is not None:
         overrides = (*overrides, f"train.validation={options.validation}")
-    loaded = api.load(
-        spec,
-        root=root,
-        overrides=overrides,
-        data=api.choice_of(options.data, warn),
-        start=options.start,
-        teacher=options.teacher,
-        selection=options.selection,
-        subset=options.fast,
-    )
-    api.check_used([loaded], teacher=options.teacher, selection=options.selection)
+    given = Given.of(options)
+    loaded = given.load(spec, root, overrides)
+    given.check_used([loaded])
     if not options.quiet:
         print_warnings([loaded.analysis])
     if dry_run:

@@ -13,6 +13,7 @@ from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 from cifar_dsl.operations.recipe.groups import keep_statistics
 from cifar_dsl.training import draws
+from cifar_dsl.training.artifacts import ArtifactFile, selection_of, teacher_of
 from cifar_dsl.training.augmentation import augmented
 from cifar_dsl.training.averages import Averages, StepUpdate
 from cifar_dsl.training.constraints import Constraints
@@ -30,10 +31,29 @@ from cifar_dsl.training.plan import Plan
 from cifar_dsl.training.precision import precision
 from cifar_dsl.training.selection import Chooser, Selected
 from cifar_dsl.training.sharpness import Sam, make_sam
+from cifar_dsl.training.starting_weights import match_all, tensors_to_start_from
 from cifar_dsl.training.step_inputs import StepInputs
 from cifar_dsl.training.whitening import whiten
 
 Span = Callable[[str], AbstractContextManager[object]]
+
+
+Taken = tuple[Mapping[str, Tensor], Teacher | None, Selected | None]
+
+
+def taken_from(
+    artifacts: Sequence[ArtifactFile], graph: Graph, recipe: Recipe, engine: Engine, device: torch.device
+) -> Taken:
+    """What learners on a device take from artifacts, and can share: `start`, `teacher` and `selection`.
+
+    Raises RunError if no tensor of a file of weights fits.
+    """
+    teacher, selection = teacher_of(artifacts), selection_of(artifacts)
+    return (
+        tensors_to_start_from(match_all(graph, recipe, artifacts)),
+        Teacher(teacher, device, engine) if teacher else None,
+        Selected(selection) if selection else None,
+    )
 
 
 @define(eq=False)

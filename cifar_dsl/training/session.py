@@ -21,25 +21,20 @@ from cifar_dsl.training.artifacts import (
     ArtifactFile,
     check_seeds,
     network_of_teacher,
-    selection_of,
     share_seen,
-    teacher_of,
 )
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, is_memory_error
-from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.energy import start_meter
 from cifar_dsl.training.engines import choose_engine
 from cifar_dsl.training.events import Listener, Note, TrainingEnded, TrainingStarted, ignore
 from cifar_dsl.training.images import Arrays, Splits, load_images, measure, normalization, whitening_of
 from cifar_dsl.training.input_transform import Whitening, digest_of
-from cifar_dsl.training.learner import Learner
+from cifar_dsl.training.learner import Learner, taken_from
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.options import RunOptions
 from cifar_dsl.training.provenance import data_record, this_machine
 from cifar_dsl.training.recorder import Recorder
-from cifar_dsl.training.selection import Selected
-from cifar_dsl.training.starting_weights import match_all, tensors_to_start_from
 from cifar_dsl.training.used_artifacts import check_artifacts
 
 
@@ -79,7 +74,6 @@ def train_runs(
     listener(TrainingStarted(tuple(seeds), recipe.epochs))
     check_root(options.runs)
     temporary_folder()  # torch needs it
-    teacher_file, selection_file = teacher_of(artifacts), selection_of(artifacts)
     with (
         ExitStack() as stack,
         _explain_memory_errors(analysis.graph, recipe, dataset, choice.device, artifacts),
@@ -126,14 +120,10 @@ def train_runs(
                 writer.write_whitening(whitening.content)
         whitened = whitening.whitening if whitening else None
         splits = load_images(recipe, train, test, choice.device, measured, whitened)
-        start = tensors_to_start_from(match_all(analysis.graph, recipe, artifacts))
-        teacher = Teacher(teacher_file, choice.device, engine) if teacher_file and missing else None
-        selection = Selected(selection_file) if selection_file and missing else None
+        taken = taken_from(artifacts if missing else (), analysis.graph, recipe, engine, choice.device)
         recorders = []
         for seed, writer in missing.items():
-            new_learner = partial(
-                Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, start, teacher, selection
-            )
+            new_learner = partial(Learner, analysis.graph, recipe, spec.name, seed, splits.train, engine, *taken)
             recorder = Recorder(
                 new_learner(),
                 writer,

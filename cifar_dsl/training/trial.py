@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.ir import Graph, Recipe
-from cifar_dsl.training.artifacts import ArtifactFile, selection_of, teacher_of
+from cifar_dsl.training.artifacts import ArtifactFile
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
-from cifar_dsl.training.distillation import Teacher
 from cifar_dsl.training.engines import Engine
 from cifar_dsl.training.images import Splits, load_images
-from cifar_dsl.training.learner import Learner
-from cifar_dsl.training.selection import Selected
-from cifar_dsl.training.starting_weights import match_all, tensors_to_start_from
+from cifar_dsl.training.learner import Learner, taken_from
 
 
 @frozen(eq=False)
@@ -43,14 +40,8 @@ class Trial:
 
     def learner(self, engine: Engine, seed: int = 0) -> Learner:
         """A learner before its first step, as a run with `seed` has it. Raises RunError if no starting weight fits."""
-        start = tensors_to_start_from(match_all(self.graph, self.recipe, self.artifacts))
-        file = teacher_of(self.artifacts)
-        teacher = Teacher(file, self.choice.device, engine) if file else None
-        selection_file = selection_of(self.artifacts)
-        selection = Selected(selection_file) if selection_file else None
-        return Learner(
-            self.graph, self.recipe, self.name, seed, self.splits.train, engine, start, teacher, selection=selection
-        )
+        taken = taken_from(self.artifacts, self.graph, self.recipe, engine, self.choice.device)
+        return Learner(self.graph, self.recipe, self.name, seed, self.splits.train, engine, *taken)
 
 
 def run_steps(learner: Learner, steps: int) -> None:

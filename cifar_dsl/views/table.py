@@ -15,8 +15,7 @@ NUMBERS = frozenset({3, 4})  # the columns that are right-aligned
 def table(analysis: Analysis) -> list[str]:
     """The network as a table, with its totals, memory and recipe, in lines."""
     graph = analysis.graph
-    rows = [input_row(graph), *(layer_row(graph, node) for node in graph.nodes), total_row(graph)]
-    lines = columns([HEAD, *rows], right=NUMBERS)
+    lines = columns([HEAD, *rows_of(graph)], right=NUMBERS)
     rule = "-" * max(map(len, lines))
     return [
         f"{analysis.program.name}  {analysis.fingerprint}",
@@ -30,13 +29,17 @@ def table(analysis: Analysis) -> list[str]:
     ]
 
 
-def input_row(graph: Graph) -> tuple[str, ...]:
-    """The cells of the network's input."""
-    return ("input", "", str(graph.input), "", "")
+def rows_of(graph: Graph) -> list[tuple[str, ...]]:
+    """The rows below `HEAD`: the input, each layer or join, and the total."""
+    cost = graph.cost
+    return [
+        ("input", "", str(graph.input), "", ""),
+        *(_row(graph, node) for node in graph.nodes),
+        ("total", "", str(graph.shape_of(graph.output)), f"{cost.parameters:,}", f"{cost.macs:,}"),
+    ]
 
 
-def layer_row(graph: Graph, node: Node) -> tuple[str, ...]:
-    """The cells of a layer or join."""
+def _row(graph: Graph, node: Node) -> tuple[str, ...]:
     return (
         node.operation.brief() + _stretched(graph, node),
         node.path,
@@ -44,11 +47,6 @@ def layer_row(graph: Graph, node: Node) -> tuple[str, ...]:
         f"= {graph.later_uses[node.output].label}" if node.shares else _count(node.cost.parameters),
         _count(node.cost.macs),
     )
-
-
-def total_row(graph: Graph) -> tuple[str, ...]:
-    """The cells of the whole network."""
-    return ("total", "", str(graph.shape_of(graph.output)), f"{graph.cost.parameters:,}", f"{graph.cost.macs:,}")
 
 
 def notes(analysis: Analysis) -> list[str]:

@@ -82,15 +82,10 @@ class Page:
 
     def _table(self, path: Path, analysis: Analysis) -> dict[str, Any]:
         graph, own = analysis.graph, str(path)
-        rows = [
-            table.input_row(graph),
-            *(table.layer_row(graph, node) for node in graph.nodes),
-            table.total_row(graph),
-        ]
         return {
             "head": [table.HEAD[i] for i in _ORDER],
             "numbers": [_ORDER.index(i) for i in sorted(table.NUMBERS)],
-            "rows": [[row[i] for i in _ORDER] for row in rows],
+            "rows": [[row[i] for i in _ORDER] for row in table.rows_of(graph)],
             "lines": [0, *(_line(node, own) for node in graph.nodes), 0],
             "notes": "\n".join(table.notes(analysis)).strip("\n"),
         }
