@@ -320,6 +320,14 @@ class Documents:
         sources = ((file, self.source(file)) for file in (path, *self.bases(path)))
         return tuple((file, source.text if source else None) for file, source in sources)
 
+    def outdated(self) -> list[Path]:
+        """The open files that were checked with other texts of their bases than those of now."""
+        return [path for path in self.open if self._is_outdated(path)]
+
+    def _is_outdated(self, path: Path) -> bool:
+        examined, texts = self._cache(path).examined, self._texts(path)
+        return examined is not None and examined.texts[0] == texts[0] and examined.texts != texts
+
     def stages(self, path: Path) -> Stages | None:
         """The shapes and costs of the stages of a file; None if the file was never valid."""
         analysis = self.analysis(path)

@@ -1,5 +1,6 @@
 """The server: it handles the editor's messages, publishes diagnostics and calls the capabilities."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -10,13 +11,14 @@ from typing import Any, BinaryIO, Protocol
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import JsonRPCProtocol, LanguageServerProtocol
 
 from cifar_dsl.editors.language_server import code_actions, completion, navigation, renaming, symbols
 from cifar_dsl.editors.language_server.checking import Checker
 from cifar_dsl.editors.language_server.client import Client
+from cifar_dsl.editors.language_server.code_lenses import code_lenses
 from cifar_dsl.editors.language_server.diagnostics import SOURCE, diagnostics
 from cifar_dsl.editors.language_server.documents import Documents
 from cifar_dsl.editors.language_server.formatting import formatting, range_formatting
@@ -24,6 +26,7 @@ from cifar_dsl.editors.language_server.hover import hover
 from cifar_dsl.editors.language_server.inlay_hints import inlay_hints
 from cifar_dsl.editors.language_server.messages import MessageReader
 from cifar_dsl.editors.language_server.positions import Positions
+from cifar_dsl.editors.language_server.preview import PREVIEW, preview
 from cifar_dsl.editors.language_server.semantic_tokens import LEGEND, semantic_tokens
 from cifar_dsl.editors.language_server.signatures import signature_help
 from cifar_dsl.editors.language_server.threads import in_thread
@@ -32,6 +35,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.version import __version__
 
 DEBOUNCE_S = 0.2  # seconds without typing before a text is checked
+WATCH_S = 1.0  # between two looks at the bases of open files, where the editor doesn't watch them
 PATIENCE_S = 1.0  # how long a request that shows shapes or fixes waits for a running check
 _THREADS = 8  # for requests
 _REQUEST_FAILED = -32803  # of the protocol: the request is valid but can't be fulfilled
@@ -84,10 +88,13 @@ class SpecServer(LanguageServer):
         self.documents = Documents()
         self._threads = ThreadPoolExecutor(_THREADS, "request")
         self.checker = Checker(self.documents, self._threads, _diagnostics, self._publish, self._refresh_hints)
+        self._has_disk = False  # standard input means a program on a computer: the playground has no files
+        self._watching: asyncio.Task[None] | None = None
         self.hints_are_stale = False  # they were asked for while the text was being checked
 
     def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
         """Serve an editor on standard input and output, until the input ends."""
+        self._has_disk = True
         reader: Any = MessageReader(stdin or sys.stdin.buffer, self._report_skipped)
         super().start_io(reader, stdout)
 
@@ -116,6 +123,24 @@ class SpecServer(LanguageServer):
         """The result of a capability for all documents."""
         documents = self.documents.snapshot(checks=False)
         return await in_thread(self._threads, lambda: capability(documents))
+
+    # ---- bases on disk
+
+    def watch_bases(self) -> None:
+        """Check the open files whose bases change on disk, from now on."""
+        if self._has_disk and self._watching is None:
+            self._watching = asyncio.create_task(self._watch_bases())
+
+    async def _watch_bases(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                outdated = await self.answer_for_all(Documents.outdated)
+            except Exception:  # a bug of ours, which costs no more than this look
+                _logger.exception("Watching bases failed")
+            else:
+                if outdated:
+                    self.checker.changed(outdated, after_s=0)
 
     # ---- diagnostics
 
@@ -180,6 +205,8 @@ def _initialized(server: SpecServer, _params: types.InitializedParams) -> None:
         watchers = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(_WATCHED)])
         registration = types.Registration("watched", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watchers)
         server.client_register_capability(types.RegistrationParams([registration]))
+    else:
+        server.watch_bases()
 
 
 def _did_open(server: SpecServer, params: types.DidOpenTextDocumentParams) -> None:
@@ -290,6 +317,15 @@ async def _code_actions(server: SpecServer, params: types.CodeActionParams) -> A
     return await server.answer(params, found)
 
 
+async def _preview(server: SpecServer, params: Any) -> Any:  # pygls knows nothing of this request's parameters
+    uri = getattr(getattr(params, "textDocument", None), "uri", None)
+    if not isinstance(uri, str):
+        raise JsonRpcInvalidParams(f"{PREVIEW} takes a textDocument with a uri")
+    document = types.DocumentSymbolParams(types.TextDocumentIdentifier(uri))
+    await server.checker.wait(server.path(document), PATIENCE_S)
+    return await server.answer(document, preview)
+
+
 _HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.INITIALIZE: (_initialize, None),
     types.INITIALIZED: (_initialized, None),
@@ -316,6 +352,8 @@ _HANDLERS: dict[str, tuple[_Handler, Any]] = {
     types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL: (_in_document(semantic_tokens), LEGEND),
     types.TEXT_DOCUMENT_DOCUMENT_LINK: (_in_document(navigation.document_links), None),
     types.TEXT_DOCUMENT_FOLDING_RANGE: (_in_document(symbols.folding_ranges), None),
+    types.TEXT_DOCUMENT_CODE_LENS: (_in_document(code_lenses), types.CodeLensOptions()),
+    PREVIEW: (_preview, None),
 }
 
 

@@ -6,19 +6,14 @@ from typing import Any
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.lints import Inspection, inspect
+from cifar_dsl.editors import parts
 from cifar_dsl.export.source.module import pytorch_source
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import define, field
-from cifar_dsl.foundation.text import in_short
-from cifar_dsl.ir import Node
-from cifar_dsl.views import table
 from cifar_dsl.views.difference import as_lines, difference
-from cifar_dsl.views.pictures import as_svg, draw
 
 _NO_NETWORK = {"problem": "The views follow once the spec has no errors."}
 _LIBRARY = {"problem": "A library defines blocks and has no network: call its blocks in a spec to see them."}
-
-_ORDER = (0, 2, 3, 4, 1)  # of the table's columns: the long paths last, since a page may be narrow
 
 
 @define
@@ -53,9 +48,9 @@ class Page:
         if not isinstance(analysis, Analysis):
             return analysis
         try:
-            return _heading(analysis) | PARTS[name](self, path, analysis)
+            return parts.heading(analysis) | PARTS[name](self, path, analysis)
         except UserError as error:
-            return _heading(analysis) | {"problem": "\n".join([error.message, *error.help])}
+            return parts.heading(analysis) | {"problem": "\n".join([error.message, *error.help])}
 
     def _analysis(self, path: Path) -> Analysis | dict[str, Any]:
         found = self.inspection(path).found
@@ -77,18 +72,10 @@ class Page:
     # ---- parts
 
     def _picture(self, _path: Path, analysis: Analysis) -> dict[str, Any]:
-        picture = draw(analysis.graph, analysis.program.name.text)
-        return {"svg": as_svg(picture, self.render).decode()}
+        return parts.picture(analysis, self.render)
 
     def _table(self, path: Path, analysis: Analysis) -> dict[str, Any]:
-        graph, own = analysis.graph, str(path)
-        return {
-            "head": [table.HEAD[i] for i in _ORDER],
-            "numbers": [_ORDER.index(i) for i in sorted(table.NUMBERS)],
-            "rows": [[row[i] for i in _ORDER] for row in table.rows_of(graph)],
-            "lines": [0, *(_line(node, own) for node in graph.nodes), 0],
-            "notes": "\n".join(table.notes(analysis)).strip("\n"),
-        }
+        return parts.layers(analysis, path)
 
     def _source(self, _path: Path, analysis: Analysis) -> dict[str, Any]:
         return {"text": pytorch_source(analysis)}
@@ -99,21 +86,6 @@ class Page:
         if not isinstance(other, Analysis):
             return {"problem": "The difference appears once both specs have no errors.", "is_stale": True}
         return {"text": "\n".join(as_lines(difference(other, analysis)))}
-
-
-def _line(node: Node, file: str) -> int:
-    """The line of a layer in a file, from 1; 0 if the layer stands in another."""
-    return node.span.line if node.span is not None and node.span.source.name == file else 0
-
-
-def _heading(analysis: Analysis) -> dict[str, Any]:
-    graph = analysis.graph
-    return {
-        "name": analysis.program.name.text,
-        "fingerprint": analysis.fingerprint,
-        "summary": f"{graph.input} to {graph.shape_of(graph.output)}, {graph.cost.parameters:,} parameters, "
-        f"{in_short(graph.cost.macs)} multiply-accumulates",
-    }
 
 
 PARTS: dict[str, Callable[[Page, Path, Analysis], dict[str, Any]]] = {

@@ -259,14 +259,24 @@ def test_a_cancelled_request_is_answered_as_such(tmp_path: Path) -> None:
     assert wire.stop() == 0
 
 
-def test_a_base_that_changes_on_disk_is_seen_after_a_save(tmp_path: Path) -> None:
+NEVER_LOOKING_SERVER = """
+from cifar_dsl.editors.language_server import server
+
+server.WATCH_S = 3600
+server.make_server().start_io()
+"""
+
+
+@pytest.mark.parametrize("is_saved", [True, False], ids=["after a save", "by looking"])
+def test_a_base_that_changes_on_disk_is_seen_without_a_watcher(tmp_path: Path, is_saved: bool) -> None:
     base = tmp_path.resolve() / "base.arch"
     base.write_text(TEXT.replace("arch a", "arch base"), encoding="utf-8")
-    wire = Wire(tmp_path.resolve())
+    wire = Wire(tmp_path.resolve(), *[(sys.executable, "-c", NEVER_LOOKING_SERVER)] * is_saved)
     wire.open("child", 'arch child extends "base.arch"\n')
     assert wire.published("child") == []
     base.write_text(TEXT.replace("arch a", "arch base").replace("dense", "dens"), encoding="utf-8")
-    wire.notify("textDocument/didSave", {"textDocument": {"uri": wire.uri("a")}})
+    if is_saved:
+        wire.notify("textDocument/didSave", {"textDocument": {"uri": wire.uri("a")}})
 
     def is_found(message: dict) -> bool:
         given = message.get("params", {})

@@ -40,6 +40,7 @@ async def test_capabilities(session) -> None:
     assert can.workspace_symbol_provider
     assert can.folding_range_provider
     assert can.inlay_hint_provider
+    assert can.code_lens_provider
     assert set(can.code_action_provider.code_action_kinds) == {"quickfix", "source.fixAll.cifar-dsl"}
 
 
