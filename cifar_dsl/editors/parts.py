@@ -7,6 +7,7 @@ from typing import Any
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.ir import Node
+from cifar_dsl.ir.source_map import visits
 from cifar_dsl.views import table
 from cifar_dsl.views.pictures import as_svg, draw
 
@@ -39,6 +40,17 @@ def layers(analysis: Analysis, path: Path) -> dict[str, Any]:
         "lines": [0, *(_line(node, own) for node in graph.nodes), 0],
         "notes": "\n".join(table.notes(analysis)).strip("\n"),
     }
+
+
+def stages(analysis: Analysis, path: Path) -> list[dict[str, Any]]:
+    """The lines of the file at `path` that each stage is on, from 1 (`first` to `last`), with its path in the network.
+
+    The path of a block, join or scope begins those of its layers. A stage that is expanded several times has several
+    entries.
+    """
+    own = str(path)
+    spans = ((span, visit.path) for span, visit in visits(analysis.graph) if span.source.name == own)
+    return [{"first": span.line, "last": span.source.position(span.end)[0], "path": place} for span, place in spans]
 
 
 def _line(node: Node, file: str) -> int:

@@ -1,7 +1,7 @@
 """The network of a spec beside its text: picture and table, for editors that have a place for them.
 
 `cifar-dsl/preview` is no request of the protocol: it takes the `textDocument`, and its result has `name`,
-`fingerprint`, `summary`, `svg` and `table` (`editors/parts.py`). While the text has errors, `isStale` is true, and the
+`fingerprint`, `summary`, `svg`, `table` and `stages` (`editors/parts.py`), the last to follow the cursor. While the text has errors, `isStale` is true, and the
 other values are those of its last valid version. `problem` says why there is no picture, or no network at all.
 """
 
@@ -25,7 +25,12 @@ def preview(documents: Documents, path: Path) -> dict[str, Any]:
     if analysis is None:
         problem = "A library defines blocks and has no network." if is_library else "This spec has errors."
         return {"isStale": not is_library, "problem": problem}
-    shown = {"isStale": found is None, **parts.heading(analysis), "table": parts.layers(analysis, path)}
+    shown = {
+        "isStale": found is None,
+        **parts.heading(analysis),
+        "table": parts.layers(analysis, path),
+        "stages": parts.stages(analysis, path),
+    }
     try:
         return shown | parts.picture(analysis)
     except UserError as error:

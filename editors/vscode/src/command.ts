@@ -1,4 +1,4 @@
-/** The program that starts the language server, and its arguments. */
+/** A program and its arguments. */
 export interface Command {
     readonly program: string;
     readonly arguments: readonly string[];
@@ -27,12 +27,20 @@ function fillIn(part: string, workspaceFolder: string | undefined): string {
     return part.replaceAll("${workspaceFolder}", () => workspaceFolder);
 }
 
+/** Another command of the program whose language server this command starts: `cifar-dsl train a.arch`. */
+export function besideServer(server: Command | undefined, arguments_: readonly string[]): Command {
+    if (server?.arguments.at(-1) !== "lsp") {
+        return { program: "cifar-dsl", arguments: arguments_ };
+    }
+    return { program: server.program, arguments: [...server.arguments.slice(0, -1), ...arguments_] };
+}
+
 /** The error message for a server that did not start. `reason` follows the command: "was not found". */
 export function explainFailure(command: Command, reason: string): string {
     const line = [command.program, ...command.arguments].join(" ");
     return (
         `The language server did not start: \`${line}\` ${reason}. Install it with ` +
-        "`pip install 'cifar-dsl[lsp]'`, or set cifar-dsl.command to its path. " +
+        "`pip install 'cifar-dsl[lsp,pictures]'` in the workspace's environment, or set cifar-dsl.command to its path. " +
         "To use highlighting only, set cifar-dsl.command to an empty list."
     );
 }

@@ -11,7 +11,10 @@ import {
     RevealOutputChannelOn,
 } from "vscode-languageclient/node";
 
-import { type Command, explainFailure, readCommand } from "./command";
+import { besideServer, type Command, explainFailure, readCommand } from "./command";
+import { findCommand } from "./environment";
+import { chosenInterpreter, onDidChooseInterpreter } from "./interpreter";
+import { Preview } from "./preview";
 import { type Server, startServer } from "./server";
 
 const NAME = "cifar_dsl";
@@ -25,6 +28,7 @@ const SHOW_OUTPUT = "Show Output";
 const OPEN_SETTINGS = "Open Settings";
 
 let output: vscode.LogOutputChannel;
+let preview: Preview;
 let client: Client | undefined; // running or starting
 let calls = 0;
 let lastSwitch: Promise<void> = Promise.resolve(); // starts and stops run one at a time
@@ -32,9 +36,15 @@ let lastSwitch: Promise<void> = Promise.resolve(); // starts and stops run one a
 /** Called by VS Code when the first spec is opened. */
 export function activate(context: vscode.ExtensionContext): void {
     output = vscode.window.createOutputChannel(NAME, { log: true });
+    preview = new Preview(vscode.Uri.joinPath(context.extensionUri, "media"), askForPreview);
     context.subscriptions.push(
         output,
+        preview,
         vscode.commands.registerCommand("cifar-dsl.restartServer", restart),
+        vscode.commands.registerCommand("cifar-dsl.show", show),
+        vscode.commands.registerCommand("cifar-dsl.train", (given?: Lens) => runInTerminal("cifar-dsl.train", given)),
+        vscode.commands.registerCommand("cifar-dsl.compare", (given?: Lens) => runInTerminal("cifar-dsl.compare", given)),
+        vscode.workspace.onDidGrantWorkspaceTrust(restart),
         vscode.workspace.onDidChangeConfiguration(async (change) => {
             if (change.affectsConfiguration(`${SECTION}.command`)) {
                 await restart();
@@ -42,6 +52,11 @@ export function activate(context: vscode.ExtensionContext): void {
         }),
     );
     void restart(); // not awaited: commands run only after activation, and a server may never answer
+    void onDidChooseInterpreter(() => void restart()).then((subscription) => {
+        if (subscription !== undefined) {
+            context.subscriptions.push(subscription);
+        }
+    });
 }
 
 /** Called by VS Code when it closes. */
@@ -78,9 +93,7 @@ async function stop(): Promise<void> {
 async function start(): Promise<void> {
     let command: Command | undefined;
     try {
-        const folder = vscode.workspace.workspaceFolders?.[0];
-        const setting = vscode.workspace.getConfiguration(SECTION).get("command");
-        command = readCommand(setting, folder?.uri.scheme === "file" ? folder.uri.fsPath : undefined);
+        command = await chosenCommand();
     } catch (error) {
         showError(messageOf(error));
         return;
@@ -92,6 +105,7 @@ async function start(): Promise<void> {
     client = starting;
     try {
         await starting.start();
+        preview.refresh();
     } catch (error) {
         if (!starting.isAbandoned) {
             showError(explainFailure(command, await starting.failureReason(error)));
@@ -101,6 +115,78 @@ async function start(): Promise<void> {
     }
 }
 
+/** The command in the setting, or else that of the environment in use; undefined if the setting turns it off. */
+async function chosenCommand(): Promise<Command | undefined> {
+    const folders = (vscode.workspace.workspaceFolders ?? [])
+        .filter(({ uri }) => uri.scheme === "file")
+        .map(({ uri }) => uri.fsPath);
+    const setting: unknown = vscode.workspace.getConfiguration(SECTION).get("command");
+    if (setting !== null && setting !== undefined) {
+        return readCommand(setting, folders[0]);
+    }
+    return findCommand({
+        interpreter: await chosenInterpreter(),
+        folders: vscode.workspace.isTrusted ? folders : [],
+        variables: process.env,
+    });
+}
+
+/** The argument of a code lens: a spec, and the arguments of `cifar-dsl` in a folder. */
+interface Lens {
+    readonly uri: string;
+    readonly arguments: readonly string[];
+    readonly folder: string;
+}
+
+/** The lens of a command for a spec, by default that of the active editor; an error message if it has none. */
+async function lensOf(command: string): Promise<Lens | undefined> {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document?.languageId !== "arch") {
+        return undefined;
+    }
+    const textDocument = { uri: document.uri.toString() };
+    const lenses = await request<{ command: { command: string; arguments: [Lens] } }[]>("textDocument/codeLens", {
+        textDocument,
+    });
+    const lens = lenses.find((one) => one.command.command === command)?.command.arguments[0];
+    if (lens === undefined) {
+        const lack = command === "cifar-dsl.compare" ? "extends no other" : "has no recipe or isn't saved in a file";
+        void vscode.window.showErrorMessage(`cifar_dsl: this spec ${lack}.`);
+    }
+    return lens;
+}
+
+async function show(given?: Lens): Promise<void> {
+    const uri = given === undefined ? vscode.window.activeTextEditor?.document.uri : vscode.Uri.parse(given.uri);
+    if (uri !== undefined) {
+        await preview.show(uri);
+    }
+}
+
+/** Runs `cifar-dsl train` or `compare` in a terminal, on what the editors contain. */
+async function runInTerminal(command: string, given?: Lens): Promise<void> {
+    const lens = given ?? (await lensOf(command));
+    if (lens === undefined || !(await vscode.workspace.saveAll())) {
+        return;
+    }
+    const { program, arguments: arguments_ } = besideServer(client?.command, lens.arguments);
+    const execution = new vscode.ProcessExecution(program, [...arguments_], { cwd: lens.folder });
+    const name = lens.arguments.join(" ");
+    const task = new vscode.Task({ type: "process" }, vscode.TaskScope.Workspace, name, NAME, execution);
+    await vscode.tasks.executeTask(task);
+}
+
+async function askForPreview(uri: vscode.Uri): Promise<object> {
+    return await request("cifar-dsl/preview", { textDocument: { uri: uri.toString() } });
+}
+
+async function request<Result>(method: string, parameters: object): Promise<Result> {
+    if (client === undefined) {
+        throw new Error("The language server isn't running; the output channel cifar_dsl says why.");
+    }
+    return await client.sendRequest<Result>(method, parameters);
+}
+
 /** A language client that shows no start-up errors itself: `start` explains them once. */
 class Client extends LanguageClient {
     isAbandoned = false;
@@ -108,7 +194,7 @@ class Client extends LanguageClient {
     private server: Server | undefined;
     private readonly handler: RestartPolicy;
 
-    constructor(command: Command) {
+    constructor(readonly command: Command) {
         const handler = new RestartPolicy();
         const options: LanguageClientOptions = {
             documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "arch" })),

@@ -1,5 +1,7 @@
 /** The extension's client, in a mock editor. */
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -8,6 +10,7 @@ import { type Editor, openEditor } from "./editor";
 import { EXTENSION } from "./repository";
 
 const STUB = [process.execPath, path.join(EXTENSION, "test/stub-server.cjs")];
+const MODULES = path.join(EXTENSION, "node_modules");
 
 let editor: Editor;
 
@@ -21,14 +24,14 @@ test("a missing server is reported once, with the package to install", async () 
     editor = openEditor(["no-such-program", "lsp"]);
     editor.activate();
     await until(() => editor.messages.length > 0);
-    assert.match(editor.messages[0] ?? "", /`no-such-program lsp` was not found.*pip install 'cifar-dsl\[lsp\]'/);
+    assert.match(editor.messages[0] ?? "", /`no-such-program lsp` was not found.*pip install 'cifar-dsl\[lsp,pictures\]'/);
 });
 
 test("a server that exits at once is reported once, and its output is in the output channel", async () => {
     editor = openEditor([process.execPath, "-e", "console.error('pygls is missing'); process.exit(1)"]);
     editor.activate();
     await until(() => editor.messages.length > 0);
-    assert.match(editor.messages[0] ?? "", /exited with code 1\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
+    assert.match(editor.messages[0] ?? "", /exited with code 1\. Install it with `pip install 'cifar-dsl\[lsp,pictures\]'`/);
     assert.ok(editor.lines.some((line) => line.includes("pygls is missing")), editor.lines.join("\n"));
 });
 
@@ -111,6 +114,61 @@ test("a server that sends invalid messages is reported once and ended", async ()
     await editor.setCommand(STUB);
     await servers(2);
     assert.equal(editor.messages.length, 1);
+});
+
+/** A folder with an environment `name` in which the program is the stub server. */
+function workspace(name: string): { folder: string; program: string } {
+    const folder = mkdtempSync(path.join(tmpdir(), "cifar-dsl "));
+    const program = path.join(folder, name, "bin", "cifar-dsl");
+    mkdirSync(path.dirname(program), { recursive: true });
+    const code = `require(${JSON.stringify(STUB[1])})`;
+    writeFileSync(program, `#!${process.execPath}\nmodule.paths.push(${JSON.stringify(MODULES)});\n${code}\n`, { mode: 0o755 });
+    return { folder, program };
+}
+
+test("without a setting, the server is that of the workspace's environment, and so are the commands of the lenses", async () => {
+    const { folder, program } = workspace(".venv");
+    editor = openEditor(null, { folder, active: "file:///specs/a b.arch" });
+    editor.activate();
+    await servers(1);
+    await editor.run("cifar-dsl.train");
+    assert.deepEqual({ ...editor.tasks[0] }, { program, arguments: ["train", "a b.arch"], folder: "/specs" });
+    await editor.run("cifar-dsl.compare");
+    assert.match(editor.messages[0] ?? "", /this spec extends no other/);
+    await editor.run("cifar-dsl.compare", { uri: "", arguments: ["compare", "b", "a"], folder: "/" });
+    assert.deepEqual(editor.tasks[1]?.arguments, ["compare", "b", "a"]);
+});
+
+test("choosing another interpreter starts the server of its environment", async () => {
+    const first = workspace("one");
+    const second = workspace("two");
+    editor = openEditor(null, { interpreter: path.join(first.folder, "one/bin/python") });
+    editor.activate();
+    await servers(1);
+    editor.choose(path.join(second.folder, "two"));
+    await servers(2);
+    assert.deepEqual(editor.messages, []);
+});
+
+test("the preview shows the active spec, follows its cursor, and goes to the line of a row", async () => {
+    const uri = "file:///specs/a.arch";
+    editor = openEditor(STUB, { active: uri });
+    editor.activate();
+    await servers(1);
+    await editor.run("cifar-dsl.show");
+    assert.deepEqual(editor.posted, [{ uri, network: { name: "stub", of: uri } }, { line: 1 }]);
+    editor.moveTo(7);
+    assert.deepEqual(editor.posted.at(-1), { line: 8 });
+    editor.send({ isReady: true }); // the page was loaded after the network was sent
+    await until(() => editor.posted.length > 4);
+    assert.deepEqual(editor.posted.slice(3), [{ uri, network: { name: "stub", of: uri } }, { line: 8 }]);
+});
+
+test("the preview without a server says so", async () => {
+    editor = openEditor([], { active: "file:///a.arch" });
+    editor.activate();
+    await editor.run("cifar-dsl.show");
+    assert.match(JSON.stringify(editor.posted[0]), /The language server isn't running/);
 });
 
 /** The process ids of the servers started so far; waits until there are `count`. */

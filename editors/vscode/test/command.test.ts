@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { explainFailure, readCommand } from "../src/command";
+import { besideServer, explainFailure, readCommand } from "../src/command";
 import { startServer } from "../src/server";
 
 test("the setting is a program and its arguments", () => {
@@ -28,9 +28,17 @@ for (const setting of [undefined, "cifar-dsl lsp", [""], ["cifar-dsl", 1]]) {
     });
 }
 
+test("other commands are those of the server's program", () => {
+    const server = { program: "/venv/bin/python", arguments: ["-m", "cifar_dsl", "lsp"] };
+    const expected = { program: "/venv/bin/python", arguments: ["-m", "cifar_dsl", "train", "a.arch"] };
+    assert.deepEqual(besideServer(server, ["train", "a.arch"]), expected);
+    const wrapped = { program: "/my/wrapper", arguments: [] };
+    assert.deepEqual(besideServer(wrapped, ["train"]), { program: "cifar-dsl", arguments: ["train"] });
+});
+
 test("the error message names the package to install", () => {
     const message = explainFailure({ program: "cifar-dsl", arguments: ["lsp"] }, "was not found");
-    assert.match(message, /`cifar-dsl lsp` was not found\. Install it with `pip install 'cifar-dsl\[lsp\]'`/);
+    assert.match(message, /`cifar-dsl lsp` was not found\. Install it with `pip install 'cifar-dsl\[lsp,pictures\]'`/);
 });
 
 test("a missing program can't be started", async () => {

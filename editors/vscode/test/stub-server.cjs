@@ -1,9 +1,14 @@
-// A language server without features. It logs its process id. After that, with `crash` it exits, and with `babble` it
+// A language server with canned answers. It logs its process id and its arguments. After that, with `crash` it exits, and with `babble` it
 // sends an invalid message. With `stay`, it ignores the exit notification.
 const rpc = require("vscode-jsonrpc/node");
 
 const connection = rpc.createMessageConnection(process.stdin, process.stdout);
 connection.onRequest("initialize", () => ({ capabilities: {} }));
+connection.onRequest("cifar-dsl/preview", ({ textDocument }) => ({ name: "stub", of: textDocument.uri }));
+connection.onRequest("textDocument/codeLens", ({ textDocument }) => {
+    const given = { uri: textDocument.uri, arguments: ["train", "a b.arch"], folder: "/specs" };
+    return [{ command: { title: "Train", command: "cifar-dsl.train", arguments: [given] } }];
+});
 connection.onRequest("shutdown", () => null);
 connection.onNotification("exit", () => {
     if (process.argv.includes("stay")) {

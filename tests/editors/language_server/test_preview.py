@@ -26,6 +26,9 @@ def test_a_spec_has_a_picture_and_a_table_with_lines() -> None:
     by_path = {row[-1]: line for row, line in zip(table["rows"], table["lines"], strict=True)}
     assert TEXT.splitlines()[by_path["unit.conv"] - 1] == " conv(c, 1) -> relu"
     assert TEXT.splitlines()[by_path["dense"] - 1] == "dense(10)"
+    places = {one["path"]: (one["first"], one["last"]) for one in shown["stages"]}
+    assert places["unit.conv"] == places["unit.relu"] == (by_path["unit.conv"],) * 2
+    assert TEXT.splitlines()[places["unit"][0] - 1] == "unit(8)"
 
 
 def test_with_errors_the_last_valid_version_stays() -> None:
