@@ -16,6 +16,7 @@ PLACES = {
     "docs/results/README.md": "results/index.md",
 }
 _FILES = ("docs/results/eight-specs/*", "docs/pictures/*")
+_FILES_ELSEWHERE = {"editors/vscode/media/preview.png": "pictures/vscode.png"}
 _REPORTS_ON_THE_REPOSITORY = re.compile(r"^.*\(\.\./\.\./actions/.*\n", re.MULTILINE)  # badges
 _DECISION = re.compile(r"^# (?:(\d+)\. )?(.*)$", re.MULTILINE)
 
@@ -37,6 +38,8 @@ def files() -> Iterator[File]:
         for path in sorted(ROOT.glob(pattern)):
             source = PurePosixPath(path.relative_to(ROOT).as_posix())
             yield File(source.relative_to("docs"), path.read_bytes(), source)
+    for named, place in _FILES_ELSEWHERE.items():
+        yield File(PurePosixPath(place), (ROOT / named).read_bytes(), PurePosixPath(named))
 
 
 def _index_of_decisions() -> str:

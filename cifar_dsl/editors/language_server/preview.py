@@ -1,8 +1,9 @@
 """The network of a spec beside its text: picture and table, for editors that have a place for them.
 
-`cifar-dsl/preview` is no request of the protocol: it takes the `textDocument`, and its result has `name`,
-`fingerprint`, `summary`, `svg`, `table` and `stages` (`editors/parts.py`), the last to follow the cursor. While the text has errors, `isStale` is true, and the
-other values are those of its last valid version. `problem` says why there is no picture, or no network at all.
+`cifar-dsl/preview` is no request of the protocol. It takes the `textDocument`; its result has `name`, `fingerprint`,
+`summary`, `svg` and `table`, and `stages`, which say what to mark for a line (`editors/parts.py`). While the text has
+errors, `isStale` is true, and the other values are those of its last valid version. `problem` says why there is no
+picture, or no network at all.
 """
 
 from pathlib import Path
