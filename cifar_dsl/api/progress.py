@@ -4,6 +4,7 @@ import sys
 from html import escape
 from typing import Any
 
+from cifar_dsl.foundation.text import accuracy_in_percent
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.training.events import (
     EpochEnded,
@@ -76,9 +77,9 @@ class NotebookProgress:
         """The bar and the figures."""
         parts = [self._title, self._state or f"epoch {self._done:.1f} of {self._epochs:g}"]
         if self._latest:
+            accuracy = accuracy_in_percent(self._latest.test_accuracy)
             parts.append(
-                f"train loss {self._latest.train_loss:.4f}, test accuracy {self._latest.test_accuracy:.4f} "
-                f"after epoch {self._latest.epoch}"
+                f"train loss {self._latest.train_loss:.4f}, test accuracy {accuracy} after epoch {self._latest.epoch}"
             )
         notes = "".join(f"<br>{escape(note)}" for note in self._notes)
         bar = f'<progress value="{self._share:.3f}" max="1" style="width: 24em"></progress>'

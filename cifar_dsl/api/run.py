@@ -9,6 +9,7 @@ import cattrs
 
 from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import accuracy_in_percent
 from cifar_dsl.runs import PREDICTIONS, EpochMetrics
 from cifar_dsl.runs import Run as StoredRun
 from cifar_dsl.runs.predictions import Confusion, read_predictions
@@ -49,11 +50,11 @@ class History(Sequence[EpochMetrics]):
         pyplot = required("matplotlib.pyplot", "plot()", "notebook")
         figure, panels = pyplot.subplots(1, 2, figsize=(10, 4))
         figure.suptitle(self.name)
-        for axes, what in zip(panels, ("loss", "accuracy"), strict=True):
+        for axes, what, unit, factor in zip(panels, ("loss", "accuracy"), ("", " (%)"), (1, 100), strict=True):
             for label, epochs, values in self._curves(what):
-                axes.plot(epochs, values, label=label)
+                axes.plot(epochs, [factor * value for value in values], label=label)
             axes.set_xlabel("epoch")
-            axes.set_ylabel(what)
+            axes.set_ylabel(what + unit)
             axes.legend()
         return panels
 
@@ -65,15 +66,20 @@ class History(Sequence[EpochMetrics]):
                 yield label, [epoch.epoch for epoch in self.epochs], values
 
     def __repr__(self) -> str:
-        last = f", test accuracy {self.epochs[-1].test_accuracy:.4f} after the last" if self.epochs else ""
+        accuracy = accuracy_in_percent(self.epochs[-1].test_accuracy) if self.epochs else ""
+        last = f", test accuracy {accuracy} after the last" if accuracy else ""
         return f"<History of {self.name}: {len(self)} epochs{last}>"
 
     def _repr_html_(self) -> str:
         from cifar_dsl.language.highlighting import html_of_table
 
-        rows = [[f"{getattr(epoch, column):.4g}" for column in _COLUMNS] for epoch in self.epochs]
+        rows = [[_shown(column, getattr(epoch, column)) for column in _COLUMNS] for epoch in self.epochs]
         heads = [column.replace("_", " ") for column in _COLUMNS]
         return html_of_table([heads, *rows, [""] * len(heads)], right=frozenset(range(len(heads))))
+
+
+def _shown(column: str, value: float) -> str:
+    return accuracy_in_percent(value) if column.endswith("accuracy") else f"{value:.4g}"
 
 
 @frozen(repr=False)
@@ -168,7 +174,7 @@ class Run(StoredRun):
     def _repr_html_(self) -> str:
         """A summary for notebooks."""
         record, result = self.record(), self.result()
-        shown = "diverged" if result.accuracy is None else f"accuracy {result.accuracy:.4f}"
+        shown = "diverged" if result.accuracy is None else f"accuracy {accuracy_in_percent(result.accuracy)}"
         text = f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown} after {result.epochs:g} epochs"
         return f"<p>{escape(text)}<br><code>{escape(str(self.path))}</code></p>"
 

@@ -10,7 +10,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, with_option
 from cifar_dsl.cli.opening import open_in_browser
 from cifar_dsl.cli.output import loss_text, note, print_json, print_result, warn, writing
-from cifar_dsl.foundation.text import columns
+from cifar_dsl.foundation.text import accuracy_in_percent, columns, percent
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.training.options import RunOptions
 
@@ -170,20 +170,20 @@ def _fields(
 
 
 def _print(run: "Run", evaluation: "Evaluation") -> None:
-    record = run.record()
+    record, accuracy = run.record(), accuracy_in_percent(evaluation.accuracy)
     if evaluation.is_own:
-        shown = f"accuracy {evaluation.accuracy:.4f}, {loss_text(evaluation.loss or 0, evaluation.cross_entropy)}"
-        print_result(f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown}")
+        loss = loss_text(evaluation.loss or 0, evaluation.cross_entropy)
+        print_result(f"{record.spec.name} on {record.data.title}, seed {record.seed}: accuracy {accuracy}, {loss}")
         recorded = _recorded_accuracy(run, evaluation)
         if evaluation.accuracy == recorded:
             print_result("same accuracy as after training")
-        else:
-            note(f"accuracy after training: {recorded:.4f} (on {record.environment.device_name})")
+        elif recorded is not None:
+            note(f"accuracy after training: {accuracy_in_percent(recorded)} (on {record.environment.device_name})")
     else:
-        shown = f"accuracy {evaluation.accuracy:.4f}, cross-entropy {evaluation.cross_entropy:.4f}"
         print_result(
             f"{record.spec.name}, trained on {record.data.title} with seed {record.seed}, on {evaluation.data} "
-            f"({len(evaluation.labels):,} images, other data): {shown}"
+            f"({len(evaluation.labels):,} images, other data): accuracy {accuracy}, "
+            f"cross-entropy {evaluation.cross_entropy:.4f}"
         )
     for line in _details(evaluation):
         print_result(line)
@@ -192,8 +192,10 @@ def _print(run: "Run", evaluation: "Evaluation") -> None:
 def _details(evaluation: "Evaluation") -> Iterator[str]:
     from cifar_dsl.inference.evaluation import BINS, TOP
 
-    top = f"top-5 accuracy {evaluation.top_accuracy(TOP):.4f}, " if len(evaluation.classes) > TOP else ""
-    yield f"{top}calibration error {evaluation.calibration_error():.4f} ({BINS} bins)"
+    top = (
+        f"top-5 accuracy {accuracy_in_percent(evaluation.top_accuracy(TOP))}, " if len(evaluation.classes) > TOP else ""
+    )
+    yield f"{top}calibration error {percent(evaluation.calibration_error(), 2)} ({BINS} bins)"
     confusion = evaluation.confusion()
     yield from _class_table(confusion)
     if len(confusion.classes) <= _MOST_COLUMNS:
@@ -215,9 +217,9 @@ def _class_table(confusion: "Confusion") -> Iterator[str]:
         wrong = confusion.shares[index].copy()
         wrong[index] = 0
         other = int(wrong.argmax())
-        taken = f"{confusion.classes[other]} {wrong[other]:.1%}" if wrong[other] else ""
+        taken = f"{confusion.classes[other]} {percent(wrong[other])}" if wrong[other] else ""
         accuracy = accuracies[index]
-        shown = "" if accuracy is None else f"{accuracy:.4f}"
+        shown = "" if accuracy is None else accuracy_in_percent(accuracy)
         rows.append([visible(confusion.classes[index]), f"{confusion.images[index]:,}", shown, visible(taken)])
     yield from columns(rows, right=frozenset({1, 2}))
 
@@ -235,10 +237,11 @@ def _robustness(clean: float, robustness: Mapping[str, Sequence[float]]) -> Iter
     rows = [["corruption", *(f"severity {level}" for level in range(1, 6)), "mean"]]
     means = {name: sum(values) / len(values) for name, values in robustness.items()}
     for name, values in robustness.items():
-        rows.append([name, *(f"{value:.4f}" for value in (*values, means[name]))])
+        rows.append([name, *map(accuracy_in_percent, (*values, means[name]))])
     yield ""
     yield from columns(rows, right=frozenset(range(1, 7)))
-    yield f"mean of all: {sum(means.values()) / len(means):.4f}; without corruption: {clean:.4f}"
+    mean = accuracy_in_percent(sum(means.values()) / len(means))
+    yield f"mean of all: {mean}; without corruption: {accuracy_in_percent(clean)}"
     yield _NOT_COMPARABLE
 
 

@@ -22,7 +22,7 @@ from cifar_dsl.experiments.trackers import TrackerDispatcher, require
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import evolve, frozen
-from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.text import in_short, percent
 from cifar_dsl.foundation.user_folders import temporary_folder
 from cifar_dsl.runs import check_root, on_changed_file, place_of, record_failure
 from cifar_dsl.training.artifacts import network_of_teacher, selection_of, share_seen, teacher_of
@@ -143,7 +143,7 @@ def _show_start(spec: "api.Spec") -> None:
     if teacher := teacher_of(spec.uses):
         note(f"teacher {spec.name}: {teacher.record.source}")
     if selection := selection_of(spec.uses):
-        note(f"chosen  {spec.name}: {selection.share:.0%} of each batch, by {selection.record.source}")
+        note(f"chosen  {spec.name}: {percent(selection.share, 0)} of each batch, by {selection.record.source}")
     for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         first, *others = match.lines(file.record.source)
         note(f"start   {spec.name}: {first}")

@@ -15,7 +15,7 @@ from cifar_dsl.foundation.atomic import check_writable, write_atomically
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import columns
+from cifar_dsl.foundation.text import columns, percent
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import open_run
 
@@ -129,7 +129,7 @@ def _fields(predicted: _Predicted, top: int) -> dict[str, object]:
 
 
 def _row(predicted: _Predicted, top: int) -> list[str]:
-    shown = [f"{name} {probability:.1%}" for name, probability in predicted.prediction.top(top)]
+    shown = [f"{name} {percent(probability)}" for name, probability in predicted.prediction.top(top)]
     return [visible(cell) for cell in (str(predicted.path), *shown)]
 
 

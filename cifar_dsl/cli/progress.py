@@ -22,7 +22,7 @@ from rich.progress import (
 
 from cifar_dsl.cli.output import loss_text, note, print_json
 from cifar_dsl.experiments.jobs import Job
-from cifar_dsl.foundation.text import duration
+from cifar_dsl.foundation.text import accuracy_in_percent, duration, points
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import EpochMetrics
 from cifar_dsl.training.events import (
@@ -102,8 +102,8 @@ class JobsProgress(_LiveBar):
                     self._tasks[number] = self._bar.add_task(visible(job.label), total=epochs)
             case StepsDone():
                 self._move(number, event.epochs_done)
-            case EpochEnded(seed=seed, metrics=metrics):
-                self._end_epoch(number, seed, metrics)
+            case EpochEnded():
+                self._end_epoch(number, event)
             case Note(text=text):
                 if not self._is_quiet:
                     self._print(text)
@@ -125,8 +125,8 @@ class JobsProgress(_LiveBar):
             self._whole, completed=self._done + running, description=f"{self._done} of {len(self._jobs)} done"
         )
 
-    def _end_epoch(self, number: int, seed: int, metrics: EpochMetrics) -> None:
-        job = self._jobs[number]
+    def _end_epoch(self, number: int, event: EpochEnded) -> None:
+        job, seed, metrics = self._jobs[number], event.seed, event.metrics
         if self._as_json:
             fields = {"event": "epoch", "spec": job.spec.name, "seed": seed} | cattrs.unstructure(metrics)
             print_json(fields)
@@ -138,14 +138,19 @@ class JobsProgress(_LiveBar):
         self._spent_s.setdefault((number, seed), []).append(spent_s)
         mean_s = statistics.fmean(self._spent_s[number, seed])
         left_s = max(0, epochs - metrics.epoch) * mean_s
+        pace = [duration(spent_s)]
+        if metrics.time_s:
+            pace.append(f"{event.images / metrics.time_s:,.0f} images/s")
+        if left_s:
+            pace.append(f"{duration(left_s)} left")
         last = math.ceil(epochs)  # which may be a partial epoch
         is_only_run = len(self._jobs) == len(job.seeds) == 1
         label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {job.display_name} seed {seed}  "
         self._print(
             f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}  "
-            f"train loss {metrics.train_loss:.4f}, accuracy {metrics.train_accuracy:.4f}{_of_exits(metrics)}  "
-            f"test {loss_text(metrics.test_loss, metrics.test_cross_entropy)}, accuracy {metrics.test_accuracy:.4f}  "
-            f"{duration(spent_s)}" + (f", {duration(left_s)} left" if left_s else "")
+            f"train loss {metrics.train_loss:.4f}, accuracy {accuracy_in_percent(metrics.train_accuracy)}"
+            f"{_of_exits(metrics)}  test {loss_text(metrics.test_loss, metrics.test_cross_entropy)}, "
+            f"accuracy {accuracy_in_percent(metrics.test_accuracy)}  {', '.join(pace)}"
         )
 
     def _end(self, number: int, event: FinalEvent) -> None:
@@ -165,10 +170,10 @@ class JobsProgress(_LiveBar):
 
 def _of_exits(metrics: EpochMetrics) -> str:
     """The training accuracies of exits, of many the first and the last."""
-    accuracies = [f"{one.train_accuracy:.4f}" for one in metrics.exits]
+    accuracies = [points(one.train_accuracy, 2) for one in metrics.exits]
     if len(accuracies) > _MOST_EXITS:
         accuracies = [accuracies[0], "...", accuracies[-1]]
-    return f" (exits {' '.join(accuracies)})" if accuracies else ""
+    return f" (exits {' '.join(accuracies)} %)" if accuracies else ""
 
 
 class StepProgress(_LiveBar):

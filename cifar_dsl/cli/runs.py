@@ -14,7 +14,7 @@ from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
 from cifar_dsl.foundation.errors import LockedError, RunError
-from cifar_dsl.foundation.text import columns, duration, in_short, small_number
+from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, small_number
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import WHITENING, EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
@@ -219,7 +219,7 @@ def _table(rows: Sequence[tuple[FoundRun, str, int, datetime]]) -> list[str]:
                 entry.name,
                 str(entry.seed),
                 status,
-                "" if accuracy is None else f"{accuracy:.4f}",
+                "" if accuracy is None else accuracy_in_percent(accuracy),
                 f"{time.astimezone():%Y-%m-%d %H:%M}",
                 in_short(size, "B"),
                 *([settings] if any(changed) else []),
@@ -297,9 +297,9 @@ def _facts(entry: FoundRun) -> list[list[str]]:
         if result.energy_j is not None:
             facts.append(["energy", in_short(result.energy_j, "J")])
         if result.accuracy is not None:
-            facts.append(["accuracy", f"{result.accuracy:.4f}"])
+            facts.append(["accuracy", accuracy_in_percent(result.accuracy)])
         if result.best:
-            facts.append(["best", f"epoch {result.best.epoch}: {result.best.accuracy:.4f}"])
+            facts.append(["best", f"epoch {result.best.epoch}: {accuracy_in_percent(result.best.accuracy)}"])
     last = _last_epoch(entry)
     if last:
         facts.append(["last epoch", _measured(last)])
@@ -333,15 +333,15 @@ def _last_epoch(entry: FoundRun) -> EpochMetrics | None:
 
 
 def _measured(last: EpochMetrics) -> str:
-    test = loss_text(last.test_loss, last.test_cross_entropy)
-    return f"{last.epoch}: train loss {last.train_loss:.4f}, test {test}, accuracy {last.test_accuracy:.4f}"
+    test, accuracy = loss_text(last.test_loss, last.test_cross_entropy), accuracy_in_percent(last.test_accuracy)
+    return f"{last.epoch}: train loss {last.train_loss:.4f}, test {test}, accuracy {accuracy}"
 
 
 def _measured_exit(exit_: ExitMetrics | ExitResult) -> str:
     """What the last epoch measured at an exit, and what a complete run knows of it; a diverged one measured nothing."""
     facts = []
-    if exit_.train_loss is not None:
-        facts += [f"train loss {exit_.train_loss:.4f}", f"train accuracy {exit_.train_accuracy:.4f}"]
+    if exit_.train_loss is not None and exit_.train_accuracy is not None:
+        facts += [f"train loss {exit_.train_loss:.4f}", f"train accuracy {accuracy_in_percent(exit_.train_accuracy)}"]
     if isinstance(exit_, ExitResult):
         facts += [f"weight {exit_.weight:g}", f"{exit_.parameters:,} parameters"]
     return f"{exit_.name}: {', '.join(facts)}"

@@ -18,7 +18,7 @@ from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.foundation.text import columns, duration, in_short
+from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, percent
 from cifar_dsl.runs import check_root, open_partial, open_run
 from cifar_dsl.training.artifacts import network_of_teacher
 from cifar_dsl.training.events import TrainingEnded
@@ -196,7 +196,7 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
         )
     total_s = sum(profile.phases.values())
     rows = [["phase of an eager step", "time", "share"]]
-    rows += [[f"  {name}", _ms(time_s), f"{time_s / total_s:.0%}"] for name, time_s in profile.phases.items()]
+    rows += [[f"  {name}", _ms(time_s), percent(time_s / total_s, 0)] for name, time_s in profile.phases.items()]
     rows.append(["step without profiled phases", _ms(profile.eager_step_s), ""])
     rows.append([f"step with engine `{profile.engine}`", _ms(profile.step_s), ""])
     if profile.recording_s:
@@ -210,7 +210,8 @@ def _profile(spec: "Spec", options: TrainOptions, trace: Path) -> int:
         + (
             "its peak can't be measured now; other processes use the device"
             if profile.peak_share is None
-            else f"{profile.peak_share:.1%} of the device's peak (the speed of a large matrix product or convolution)"
+            else f"{percent(profile.peak_share)} of the device's peak (the speed of a large matrix product or "
+            "convolution)"
         )
     )
     note(f"trace: {trace} (open it in https://ui.perfetto.dev)")
@@ -279,18 +280,20 @@ def _report(run: "Run", *, as_json: bool) -> int:
         return code
     level = " (chance level)" if chance else ""
     # Earlier versions recorded shares above 1, when other processes slowed the measurement of the peak.
-    is_known = result.peak_share is not None and result.peak_share <= 1
-    more = f", {result.peak_share:.0%} of the device's peak" if is_known else ""
+    share = result.peak_share
+    more = f", {percent(share, 0)} of the device's peak" if share is not None and share <= 1 else ""
     more += "" if result.energy_j is None else f", {in_short(result.energy_j, 'J')}"
     print_result(
-        f"{record.spec.name} on {record.data.title}, seed {record.seed}: accuracy {result.accuracy:.4f}{level} "
+        f"{record.spec.name} on {record.data.title}, seed {record.seed}: "
+        f"accuracy {accuracy_in_percent(result.accuracy)}{level} "
         f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:
         best = result.best
         print_result(
-            f"best epoch on the held-out images: {best.epoch}, with accuracy {best.validation_accuracy:.4f} there and "
-            f"{best.accuracy:.4f} on the test images"
+            f"best epoch on the held-out images: {best.epoch}, with accuracy "
+            f"{accuracy_in_percent(best.validation_accuracy)} there and "
+            f"{accuracy_in_percent(best.accuracy)} on the test images"
         )
     print_result(f"run: {run.path}")
     return code
@@ -302,7 +305,7 @@ def _report_all(runs: "list[Run]", *, as_json: bool) -> int:
     accuracies = [accuracy for run in runs if (accuracy := run.result().accuracy) is not None]
     if len(accuracies) > 1 and not as_json:
         mean, deviation = statistics.fmean(accuracies), statistics.stdev(accuracies)
-        print_result(f"{len(accuracies)} seeds: accuracy {mean:.4f} ± {deviation:.4f}")
+        print_result(f"{len(accuracies)} seeds: accuracy {accuracy_in_percent(mean, deviation)}")
     return code
 
 

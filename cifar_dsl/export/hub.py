@@ -22,7 +22,7 @@ from cifar_dsl.export.verification import (
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.folders import write_folder
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import duration, in_short
+from cifar_dsl.foundation.text import accuracy_in_percent, duration, in_short, points
 from cifar_dsl.ir import Standardization
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import ARTIFACTS
@@ -240,7 +240,8 @@ def _accuracy(facts: _Facts) -> list[str]:
     views = ", with test-time augmentation, which the code below doesn't do" if recipe.test_augment else ""
     averaged = " The weights are an average over training." if any(each.is_tested for each in recipe.average) else ""
     lines = [
-        f"**{result.accuracy:.2%}** on the {record.data.test_images:,} test images of {facts.dataset}{views}.",
+        f"**{accuracy_in_percent(result.accuracy)}** on the {record.data.test_images:,} test images of "
+        f"{facts.dataset}{views}.",
         "",
         f"It is that of the last epoch: {result.epochs:g} epochs on "
         f"{record.data.train_images - recipe.validation:,} images, seed {record.seed}. No epoch was chosen by the test "
@@ -253,8 +254,8 @@ def _accuracy(facts: _Facts) -> list[str]:
     if len(others) > 1:
         lines += [
             "",
-            f"{len(others)} seeds of this training: {statistics.fmean(others):.2%} on average, with a standard "
-            f"deviation of {100 * statistics.stdev(others):.2f} points. This is seed {record.seed}.",
+            f"{len(others)} seeds of this training: {accuracy_in_percent(statistics.fmean(others))} on average, with a "
+            f"standard deviation of {points(statistics.stdev(others), 2)} points. This is seed {record.seed}.",
         ]
     else:
         lines += ["", "It is a single training: another seed gives another accuracy."]

@@ -30,6 +30,23 @@ def in_short(number: float, unit: str = "") -> str:
     return f"{number:.3g} {unit}".rstrip()
 
 
+def points(share: float, digits: int = 1, *, sign: bool = False) -> str:
+    """A fraction in percent, or a difference of fractions in percentage points, as a number without its unit."""
+    text = f"{100 * share:{'+' if sign else ''}.{digits}f}"
+    return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A fraction in percent: 93.1 %."""
+    return f"{points(share, digits)} %"
+
+
+def accuracy_in_percent(share: float, deviation: float | None = None) -> str:
+    """An accuracy, or a mean of accuracies with their standard deviation: 72.01 %, 72.01 ± 0.42 %."""
+    spread = "" if deviation is None else f" ± {points(deviation, 2)}"
+    return f"{points(share, 2)}{spread} %"
+
+
 def duration(seconds: float) -> str:
     """A time in seconds as text: 12.3 s, 4 min 05 s, 1 h 02 min."""
     if seconds < 100:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import accuracy_in_percent, percent
 from cifar_dsl.inference.prediction import Prediction
 from cifar_dsl.inference.sheet import Card, as_fragment, as_png
 from cifar_dsl.runs.predictions import Confusion
@@ -38,7 +39,7 @@ class Mistake:
         return Card((as_png(self.image),), self.caption, self.prediction.top(3))
 
     def __str__(self) -> str:
-        return f"{self.caption}: {self.prediction.probability:.3f}"
+        return f"{self.caption}: {percent(self.prediction.probability)}"
 
     def __repr__(self) -> str:
         return f"<Mistake: {self}>"
@@ -115,7 +116,7 @@ class Evaluation:
         return np.nan_to_num(np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0])
 
     def __str__(self) -> str:
-        return f"accuracy {self.accuracy:.4f} on {len(self.labels):,} images of {self.data}"
+        return f"accuracy {accuracy_in_percent(self.accuracy)} on {len(self.labels):,} images of {self.data}"
 
     def __repr__(self) -> str:
         return f"<Evaluation: {self}>"

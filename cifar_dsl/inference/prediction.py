@@ -1,6 +1,7 @@
 """What a network predicts for one picture."""
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import percent
 
 
 @frozen
@@ -31,4 +32,4 @@ class Prediction:
         return max(self.probabilities)
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.probability:.3f})"
+        return f"{self.name} ({percent(self.probability)})"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import percent
 
 _SIDE = 192  # pixels at least of an enlarged picture's longer side
 _HEAT = np.array([255.0, 64.0, 0.0])
@@ -67,7 +68,7 @@ def _figure(card: Card) -> str:
     images = "".join(
         f'<img alt="" src="data:image/png;base64,{base64.b64encode(picture).decode()}">' for picture in card.pictures
     )
-    rows = "".join(f"<tr><td>{escape(name)}</td><td>{value:.1%}</td></tr>" for name, value in card.rows)
+    rows = "".join(f"<tr><td>{escape(name)}</td><td>{percent(value)}</td></tr>" for name, value in card.rows)
     return f"<figure>{images}<figcaption>{escape(card.caption)}<table>{rows}</table></figcaption></figure>"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import accuracy_in_percent
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.places import PREDICTIONS
 from cifar_dsl.runs.predictions import Predictions, read_predictions
@@ -50,8 +51,8 @@ def chance_of(predictions: Predictions, record: RunRecord) -> Chance | None:
     subject = f"{record.spec.name} seed {record.seed} is at chance level"
     if len(predicted) == 1:
         return Chance(f"{subject}: it predicts {predictions.classes[predicted[0]]} for all {count:,} test images")
-    accuracy = predictions.is_correct.mean()
-    return Chance(f"{subject}: an accuracy of {accuracy:.4f} on {count:,} test images is no better than guessing")
+    accuracy = accuracy_in_percent(float(predictions.is_correct.mean()))
+    return Chance(f"{subject}: an accuracy of {accuracy} on {count:,} test images is no better than guessing")
 
 
 def chance_p(predictions: Predictions) -> float:

@@ -66,10 +66,11 @@ class CheckpointSaved:
 
 @frozen
 class EpochEnded:
-    """An epoch of a seed is trained and evaluated, and its metrics are on disk."""
+    """An epoch of a seed is trained and evaluated, and its metrics are on disk. It trained on `images`."""
 
     seed: int
     metrics: EpochMetrics
+    images: int
 
 
 @frozen

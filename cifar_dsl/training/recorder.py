@@ -92,7 +92,7 @@ class Recorder:
         if self.checkpoint_every and (is_last or (learner.epoch - 1) % self.checkpoint_every == 0):
             self.save_checkpoint()
         self.writer.add_epoch(epoch.metrics)
-        self.listener(EpochEnded(learner.seed, epoch.metrics))
+        self.listener(EpochEnded(learner.seed, epoch.metrics, learner.plan.images_in(epoch.metrics.epoch)))
         if self._has_stopped_early:
             self._note(f"{learner.name} seed {learner.seed} stops early, after epoch {epoch.metrics.epoch}")
 

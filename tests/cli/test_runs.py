@@ -38,7 +38,7 @@ def test_runs_are_listed(cli, runs, arguments):
     head, *lines = outcome.out.splitlines()
     assert head.split() == ["spec", "seed", "status", "accuracy", "last", "written", "size", "path"]
     first, _, third = (line.split() for line in lines)
-    assert first[:4] == ["mine", "0", "complete", "0.2000"]
+    assert first[:4] == ["mine", "0", "complete", "20.00 %"]
     assert first[-1] == f"runs/mine-{FINGERPRINT}/seed-0"
     assert third[2:6] == ["unfinished", "at", "epoch", "4"]
     assert third[-1] == f"runs/mine-{FINGERPRINT}/seed-2.partial"
@@ -104,7 +104,7 @@ def test_a_run_is_shown_with_all_that_is_known_of_it(cli, runs):
     lines = [line.split(None, 1) for line in outcome.out.splitlines()]
     facts = dict(lines)
     assert (facts["status"], facts["spec"], facts["changes"]) == ("complete", f"mine  {FINGERPRINT}", "head = [512]")
-    assert (facts["accuracy"], facts["parameters"]) == ("0.2000", "100")
+    assert (facts["accuracy"], facts["parameters"]) == ("20.00 %", "100")
     assert [fact.split()[0] for name, fact in lines if name == "file"] == sorted(names_below(place(runs, 0)))
     shown = json.loads(cli("runs", "show", place(runs, 0), "--json").out)
     assert shown["record"]["environment"]["torch"] == "2"
@@ -123,11 +123,11 @@ def test_the_energy_of_a_run_is_shown_where_it_was_measured(cli, runs):
 def test_the_exits_of_a_network_are_shown(cli, runs):
     exit_ = {"name": "early", "train_loss": 2.25, "train_accuracy": 0.125}
     rewrite(place(runs, 0) / RESULT, lambda fields: fields.update(exits=[exit_ | {"weight": 0.3, "parameters": 12}]))
-    line = "exit        early: train loss 2.2500, train accuracy 0.1250, weight 0.3, 12 parameters\n"
+    line = "exit        early: train loss 2.2500, train accuracy 12.50 %, weight 0.3, 12 parameters\n"
     assert line in cli("runs", "show", place(runs, 0)).out
     metrics = partial_path(place(runs, 2)) / METRICS
     metrics.write_text(json.dumps(json.loads(metrics.read_text().splitlines()[-1]) | {"exits": [exit_]}) + "\n")
-    line = "exit        early: train loss 2.2500, train accuracy 0.1250\n"
+    line = "exit        early: train loss 2.2500, train accuracy 12.50 %\n"
     assert line in cli("runs", "show", place(runs, 2)).out
 
 

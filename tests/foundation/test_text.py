@@ -1,8 +1,21 @@
 """Figures for people."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from cifar_dsl.foundation.text import alternatives, columns, duration, in_short, small_number
+import cifar_dsl
+from cifar_dsl.foundation.text import (
+    accuracy_in_percent,
+    alternatives,
+    columns,
+    duration,
+    in_short,
+    percent,
+    points,
+    small_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +46,23 @@ def test_a_unit_of_measurement_follows_the_factor():
 )
 def test_a_time_has_the_units_that_suit_it(seconds, text):
     assert duration(seconds) == text
+
+
+def test_shares_are_in_percent():
+    assert (accuracy_in_percent(0.7201), accuracy_in_percent(1)) == ("72.01 %", "100.00 %")
+    assert accuracy_in_percent(0.72007, 0.00419) == "72.01 ± 0.42 %"
+    assert (percent(0.9313), percent(0.5, 0), points(0.0896, 2, sign=True)) == ("93.1 %", "50 %", "+8.96")
+    assert points(-0.00001, 2) == "0.00"
+
+
+def test_only_one_module_formats_percent():
+    # A conversion to percent, or an accuracy with decimals, in an f-string.
+    elsewhere = re.compile(r"\{[^{}]*:[^{}]*%\}|\{[^{}]*accuracy[^{}]*:\.\df\}")
+    package = Path(cifar_dsl.__file__).parent
+    found = {
+        str(path.relative_to(package)) for path in package.rglob("*.py") if elsewhere.search(path.read_text("utf-8"))
+    }
+    assert not found
 
 
 def test_columns_are_aligned_and_lines_end_without_spaces():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePosixPath
 
-from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.text import accuracy_in_percent, in_short
 from website import computed
 from website.computed import Network
 from website.tree import ROOT, File, Page, page, read
@@ -63,7 +63,7 @@ def _accuracies(network: Network) -> list[tuple[str, str]]:
         found.append(("published", published()[network.name]))
     if network.fingerprint in measured():
         mean, seeds = measured()[network.fingerprint]
-        found.append(("measured here", f"{mean:.2%} ({seeds} seeds)".replace("%", " %")))
+        found.append(("measured here", f"{accuracy_in_percent(mean)} ({seeds} seeds)"))
     return found
 
 

@@ -8,7 +8,7 @@ from cifar_dsl.experiments.comparison.effects import Effect, Interval
 from cifar_dsl.experiments.comparison.efficiency import Price, front
 from cifar_dsl.experiments.comparison.images import SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
-from cifar_dsl.experiments.comparison.sentences import points, range_text, sentence
+from cifar_dsl.experiments.comparison.sentences import range_text, sentence
 from cifar_dsl.experiments.comparison.svg import (
     Axis,
     chart,
@@ -22,7 +22,7 @@ from cifar_dsl.experiments.comparison.svg import (
     text_width,
 )
 from cifar_dsl.experiments.comparison.tables import accuracy_text, count_text
-from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.text import in_short, points
 
 _WIDTH, _LEFT, _RIGHT = 440, 14, 420
 _ROW = 40  # height of a spec, in units

@@ -16,10 +16,11 @@ from cifar_dsl.experiments.comparison.charts import (
     percent_axis,
     signed_axis,
 )
-from cifar_dsl.experiments.comparison.rows import Comparison, Row
-from cifar_dsl.experiments.comparison.sentences import points, range_text, sentence
+from cifar_dsl.experiments.comparison.rows import Comparison
+from cifar_dsl.experiments.comparison.sentences import range_text, sentence
 from cifar_dsl.experiments.comparison.svg import chart, element, fitted, line, mark, text
 from cifar_dsl.experiments.comparison.tables import accuracy_text
+from cifar_dsl.foundation.text import points
 
 _HERE = Path(__file__).parent
 _MARGIN, _ROW, _HEAD = 24, 40, 44
@@ -102,7 +103,7 @@ def _accuracies(comparison: Comparison, bottom: int) -> list[Markup]:
     for i, row in enumerate(comparison.rows):
         middle = _HEAD + i * _ROW + _ROW / 2
         parts += accuracy_marks(row, x, middle, is_base=i == 0)
-        parts.append(text(_ACCURACIES, middle - 3, _percentages(row)))
+        parts.append(text(_ACCURACIES, middle - 3, accuracy_text(row)))
         lost = f", {row.lost} lost" if row.lost else ""
         parts.append(text(_ACCURACIES, middle + 12, f"n = {len(row.accuracies)}{lost}", "figure"))
     return parts
@@ -150,13 +151,6 @@ def _verdicts(left: float, y: float, otherwise: str) -> list[Markup]:
         at = left + 6 + 76 * i
         parts += [mark(SHAPES[kind], at, y - 4, f"mark {kind}", words), text(at + 10, y, words, "tick")]
     return parts
-
-
-def _percentages(row: Row) -> str:
-    """Mean and standard deviation in percent: "72.91 \u00b1 0.42"; in words if no run finished."""
-    if row.mean is None:
-        return accuracy_text(row)
-    return points(row.mean, 2) + (f" \u00b1 {points(row.deviation, 2)}" if row.deviation is not None else "")
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from cifar_dsl.experiments.comparison.effects import ALPHA, MOST_SEEDS, Effect, Interval
 from cifar_dsl.experiments.comparison.rows import Comparison, Pair, Row
+from cifar_dsl.foundation.text import points
 
 
 def sentence(row: Row, base: Row) -> str:
@@ -38,12 +39,6 @@ def pair_sentences(comparison: Comparison) -> list[str]:
     """A sentence for each pair of specs, adjusted by Holm's method; none unless pairs were requested."""
     rows = {row.name: row for row in comparison.rows}
     return [_pair_sentence(pair, rows[pair.first], rows[pair.second]) for pair in comparison.pairs]
-
-
-def points(share: float, digits: int = 1, *, sign: bool = False) -> str:
-    """A fraction as a number of percentage points."""
-    text = f"{100 * share:{'+' if sign else ''}.{digits}f}"
-    return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
 
 
 def range_text(interval: Interval | None, *, sign: bool = False) -> str:

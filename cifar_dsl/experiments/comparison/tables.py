@@ -13,10 +13,10 @@ import cattrs
 from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Interval
 from cifar_dsl.experiments.comparison.plan import Plan
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
-from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, range_text, sentences
+from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, range_text, sentences
 from cifar_dsl.experiments.comparison.skewness import skewed_specs
 from cifar_dsl.foundation.records import evolve, frozen
-from cifar_dsl.foundation.text import columns, duration, in_short, listed
+from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, listed, points
 from cifar_dsl.language.diagnostics.render import visible
 
 Align = Literal["left", "right"]
@@ -37,10 +37,10 @@ class Column:
 
 
 def accuracy_text(row: Row) -> str:
-    """Mean and standard deviation, as "0.7291 ± 0.0042"."""
+    """Mean and standard deviation, as "72.91 ± 0.42 %"; in words if no run finished."""
     if row.mean is None:
         return "diverged" if row.diverged else "failed" if row.failed else "no run"
-    return f"{row.mean:.4f}" + (f" ± {row.deviation:.4f}" if row.deviation is not None else "")
+    return accuracy_in_percent(row.mean, row.deviation)
 
 
 def count_text(row: Row) -> str:

@@ -353,7 +353,7 @@ def _loop(recipe: Recipe) -> list[str]:
         "            total += loss.detach()",
         "        test = accuracy(network, map(normalized, x_test.split(500)), y_test)",
         "        loss_mean = total.item() / steps",
-        '        print(f"epoch {epoch + 1}: loss {loss_mean:.4f}, accuracy {test:.4f}")',
+        '        print(f"epoch {epoch + 1}: loss {loss_mean:.4f}, accuracy {100 * test:.2f} %")',
         "    torch.save(network.state_dict(), arguments.weights)",
     ]
 

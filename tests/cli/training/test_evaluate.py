@@ -41,7 +41,7 @@ def test_the_details_agree_with_the_saved_predictions(cli, evaluate, run) -> Non
     assert 0 <= found["accuracy"] <= found["top5_accuracy"] <= 1
     assert found["calibration_bins"] == 15
     text = cli("evaluate", run, "--device", "cpu").out
-    assert f"calibration error {found['calibration_error']:.4f} (15 bins)" in text
+    assert f"calibration error {100 * found['calibration_error']:.2f} % (15 bins)" in text
     assert re.findall(r"\d+", re.search(r"^0  0 +(.*)$", text, re.MULTILINE)[1]) == list(map(str, counts[0]))
 
 

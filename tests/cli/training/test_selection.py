@@ -28,7 +28,8 @@ def test_a_run_learns_from_chosen_images_and_records_who_chose_them(cli, train, 
     assert outcome.code == 0
     chosen_by = open_run(proxy).record().spec
     assert (
-        f"chosen  tiny: 50% of each batch, by {chosen_by.name} {chosen_by.fingerprint}, seed 0 ({proxy})" in outcome.err
+        f"chosen  tiny: 50 % of each batch, by {chosen_by.name} {chosen_by.fingerprint}, seed 0 ({proxy})"
+        in outcome.err
     )
     run = open_run(tmp_path / "runs")
     (used,) = run.record().uses

@@ -498,7 +498,7 @@ def test_several_seeds_are_trained_and_summed_up(train, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("runs/*/seed-?")) == ["seed-5", "seed-6", "seed-7"]
     *results, summary = outcome.out.splitlines()
     assert len(results) == 6
-    assert re.fullmatch(r"3 seeds: accuracy 0\.\d{4} ± 0\.\d{4}", summary)
+    assert re.fullmatch(r"3 seeds: accuracy \d+\.\d\d ± \d+\.\d\d %", summary)
     assert "runs: 3 exist, 0 to train" in train("--seeds", 3, "--seed", 5, "--jobs", 1).err
 
 

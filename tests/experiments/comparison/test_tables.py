@@ -39,8 +39,8 @@ def test_the_text_is_this_table_with_findings_and_notes(comparison):
 
 TEXT = """
 spec   parameters  macs         accuracy               n  difference   95 % interval     p   time
-base        1,000   2 k  0.6000 ± 0.1414               2                                    1.0 s
-trick       3,000   2 k  0.8000 ± 0.0707  2 + 1 diverged      +20.00  -57.4 to +97.4  0.26  1.0 s
+base        1,000   2 k  60.00 ± 14.14 %               2                                    1.0 s
+trick       3,000   2 k   80.00 ± 7.07 %  2 + 1 diverged      +20.00  -57.4 to +97.4  0.26  1.0 s
 unrun       1,000   2 k           no run               0
 wild        1,000   2 k         diverged  0 + 1 diverged
 
@@ -97,7 +97,7 @@ def test_every_line_of_the_markdown_table_has_the_same_cells(comparison):
     assert len(lines) == 2 + len(comparison.rows)
     assert len({line.count(" | ") for line in lines}) == 1
     assert (
-        "| trick | head = [512]; batch 7 | 3,000 | 2 k | 0.8000 ± 0.0707 | 2 + 1 diverged | "
+        "| trick | head = [512]; batch 7 | 3,000 | 2 k | 80.00 ± 7.07 % | 2 + 1 diverged | "
         "+20.00 | -57.4 to +97.4 | 0.26 | 0.67 (0.11 to 0.97) | +10 | 1.0 s |" in lines[3]
     )
 

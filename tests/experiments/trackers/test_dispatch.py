@@ -57,7 +57,7 @@ def test_one_that_fails_is_lost_alone_and_hears_of_the_end(heard):
     with heard.dispatcher(job(0), job(1, 2), job(3)) as trackers:
         for _ in range(2):
             for number, seed in ((0, 0), (1, 1), (1, 2), (2, 3)):
-                trackers.dispatch(number, EpochEnded(seed, EPOCH))
+                trackers.dispatch(number, EpochEnded(seed, EPOCH, 500))
             trackers.wait()
             heard.failing.clear()
         trackers.wait()
@@ -75,7 +75,7 @@ def test_one_that_can_not_be_opened_keeps_no_other_from_it(heard, monkeypatch):
     monkeypatch.setattr(dispatch, "open_tracker", lambda name, one: opened(name, one) if one.identity.seed else 1 / 0)
     with heard.dispatcher(job(0), job(1)) as trackers:
         for number in (0, 1, 0, 1):
-            trackers.dispatch(number, EpochEnded(number, EPOCH))
+            trackers.dispatch(number, EpochEnded(number, EPOCH, 500))
     assert (heard.epochs, heard.ends) == ([1, 1], [1])
     assert len(heard.notes) == 1
 
@@ -83,8 +83,8 @@ def test_one_that_can_not_be_opened_keeps_no_other_from_it(heard, monkeypatch):
 def test_all_open_trackers_are_ended_if_the_command_is_interrupted(heard):
     with suppress(KeyboardInterrupt), heard.dispatcher(job(0), job(1)) as trackers:
         trackers.dispatch(0, Note("begins"))
-        trackers.dispatch(0, EpochEnded(0, EPOCH))
-        trackers.dispatch(1, EpochEnded(1, EPOCH))
+        trackers.dispatch(0, EpochEnded(0, EPOCH, 500))
+        trackers.dispatch(1, EpochEnded(1, EPOCH, 500))
         raise KeyboardInterrupt
     assert heard.ends == [0, 1]
 
@@ -99,7 +99,7 @@ def test_one_that_never_answers_delays_no_event_and_no_other_tracker_and_is_give
     with TrackerDispatcher(["mlflow", "wandb"], [job(0)], lambda _, note: notes.append(note.text)) as trackers:
         trackers.patience_s = 0.1
         for _ in range(3):
-            trackers.dispatch(0, EpochEnded(0, EPOCH))
+            trackers.dispatch(0, EpochEnded(0, EPOCH, 500))
         assert trackers._background["wandb"].wait(60)
         assert heard.epochs == [0, 0, 0]
     answered.set()

@@ -18,9 +18,10 @@ from cifar_dsl.experiments.comparison.effects import POWER
 from cifar_dsl.experiments.comparison.efficiency import PRICES
 from cifar_dsl.experiments.comparison.images import Changed, SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
-from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, points, sentence
+from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, sentence
 from cifar_dsl.experiments.comparison.tables import as_data, full_columns, notes, omissions
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import percent, points
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.views.difference import as_lines, difference
@@ -67,7 +68,7 @@ def render_report(
         sentence=lambda row: sentence(row, base),
         pair_sentences=pair_sentences(comparison),
         notes=[*notes(comparison, full_columns(comparison)), *omissions(comparison)],
-        power=f"{POWER:.0%}",
+        power=percent(POWER, 0),
         bars=charts.accuracy_bars(comparison),
         forest=charts.difference_forest(comparison),
         tradeoffs=[chart for price in PRICES if (chart := charts.tradeoff(comparison, price))],

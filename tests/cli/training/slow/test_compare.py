@@ -114,7 +114,7 @@ def test_all_outputs_agree(compare, tmp_path):
     for name, row in rows.items():
         assert float(lines[name]["mean"]) == row["mean"]
         assert [float(text) for text in lines[name]["accuracies"].split()] == row["accuracies"]
-        shown = f"{row['mean']:.4f} ± {row['deviation']:.4f}"
+        shown = f"{100 * row['mean']:.2f} ± {100 * row['deviation']:.2f} %"
         assert shown in outcome.out
         assert f"| {name} | " in markdown
         difference = f"{100 * row['effect']['difference']:+.2f}" if row["effect"] else ""
