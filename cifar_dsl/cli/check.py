@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import counted, note, print_diagnostic, print_error, print_result, print_text, writing
 from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
 from cifar_dsl.compiler import Analysis, ChosenData, Library
@@ -19,7 +20,14 @@ _DOCUMENTS = {"json": render_json, "sarif": render_sarif}
 _ROUNDS = 10  # of fixing: one fix may enable another
 
 
-@click.command(name="check")
+@click.command(
+    name="check",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl check mine.arch",
+        "cifar-dsl check specs/ --format concise",
+    ),
+)
 @arguments.specs
 @arguments.overrides
 @arguments.root

@@ -70,7 +70,7 @@ class GroupedCommand(click.Command):
         with formatter.indentation():
             first, *_ = (self.help or "").split("\n\n")
             formatter.write_text(first)
-        self._format_examples(formatter)
+        write_examples(formatter, self.examples)
         rows = [row for name in self.common for row in self._short_rows(ctx, name)]
         with formatter.section("Common options"):
             formatter.write_dl(rows)
@@ -81,12 +81,7 @@ class GroupedCommand(click.Command):
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the text of the command, then its examples."""
         super().format_help_text(ctx, formatter)
-        self._format_examples(formatter)
-
-    def _format_examples(self, formatter: click.HelpFormatter) -> None:
-        if self.examples:
-            with formatter.section("Examples"):
-                formatter.write("".join(f"{' ' * formatter.current_indent}{line}\n" for line in self.examples))
+        write_examples(formatter, self.examples)
 
     def _short_rows(self, ctx: click.Context, name: str) -> Iterator[tuple[str, str]]:
         """The option with this name, such as `--data`, and the first clause of its help."""
@@ -105,11 +100,21 @@ class GroupedCommand(click.Command):
             if row is not None:
                 group = parameter.group if isinstance(parameter, GroupedOption) else ""
                 (sections.setdefault(group, []) if group else others).append(row)
+        if len(sections) < 2:  # a heading for one group says nothing
+            super().format_options(ctx, formatter)
+            return
         sections["Other options"] = others
         width = min(_WIDEST, max(len(name) for rows in sections.values() for name, _ in rows))
         for group, rows in sections.items():
             with formatter.section(group):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows], col_max=_WIDEST)
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """Write a section of command lines, if there are any."""
+    if examples:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"{' ' * formatter.current_indent}{line}\n" for line in examples))
 
 
 def _first_clause(text: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import print_error, print_json, print_result
 from cifar_dsl.cli.spec_paths import missing
 from cifar_dsl.compiler import Analysis, ChosenData, analyze, analyze_text
@@ -18,7 +19,14 @@ _DIFFERENT = 1
 _TROUBLE = 2
 
 
-@click.command(name="diff")
+@click.command(
+    name="diff",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl diff baseline residual",
+        "cifar-dsl diff mine.arch runs/mine-0123456789ab/seed-0",
+    ),
+)
 @click.argument("a", shell_complete=arguments.complete_specs)
 @click.argument("b", shell_complete=arguments.complete_specs)
 @arguments.overrides

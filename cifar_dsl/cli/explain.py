@@ -3,6 +3,7 @@
 import click
 from click.shell_completion import CompletionItem
 
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.completion_items import word_items
 from cifar_dsl.cli.output import print_heading, print_result, print_text
 from cifar_dsl.language.diagnostics import known_codes, nearest
@@ -14,7 +15,11 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
     return word_items(incomplete, {code.id: code.title for code in known_codes().values()})
 
 
-@click.command(name="explain")
+@click.command(
+    name="explain",
+    cls=GroupedCommand,
+    examples=("cifar-dsl explain E0302",),
+)
 @click.argument("codes", nargs=-1, shell_complete=_complete)
 def command(codes: tuple[str, ...]) -> None:
     """Explain CODES such as E0302: meaning, reason and fix, with an example.

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import note, print_exactly, writing
 from cifar_dsl.export.subject import Subject, subject_at
 from cifar_dsl.foundation.atomic import check_writable, write_atomically
@@ -16,7 +17,15 @@ _ELSEWHERE = "choose another place with --output"
 _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
 
 
-@click.command(name="export")
+@click.command(
+    name="export",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl export resnet18 --to pytorch",
+        "cifar-dsl export runs/mine-0123456789ab/seed-0 --to onnx",
+    ),
+    common=("--to", "--output", "--input", "--train", "--license", "--set", "--data"),
+)
 @arguments.spec_or_run
 @click.option("--to", "form", type=click.Choice(_FORMATS), required=True, help="Format of the export.")
 @click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import counted, note, print_error, print_exactly, print_result, writing
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.compiler.files import SpecReader, encoded
@@ -21,7 +22,14 @@ from cifar_dsl.language.syntax.formatter import format_text
 _STDIN = Path("<stdin>")  # its name in messages
 
 
-@click.command(name="fmt")
+@click.command(
+    name="fmt",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl fmt mine.arch",
+        "cifar-dsl fmt --diff specs/",
+    ),
+)
 @arguments.spec_files
 @click.option(
     "--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1 if there are any."

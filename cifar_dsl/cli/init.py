@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.confirmation import is_terminal
 from cifar_dsl.cli.output import ask, note, print_result, writing
 from cifar_dsl.compiler.files import SpecReader
@@ -54,7 +55,14 @@ train {{
 """
 
 
-@click.command(name="init")
+@click.command(
+    name="init",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl init mine",
+        "cifar-dsl init mine --from resnet18",
+    ),
+)
 @click.argument("name", required=False)
 @click.option(
     "--from",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cifar_dsl.cli.click_options import write_examples
 from cifar_dsl.cli.interruption import Interruption
 from cifar_dsl.cli.output import note, note_text, print_error, print_result
 from cifar_dsl.foundation import limits
@@ -28,29 +29,39 @@ _MOST = 10**15  # the largest value of any limit: as bytes, it can still be requ
 
 PROGRAM = "cifar-dsl"
 
-_COMMANDS = {
-    "init": "Write a spec to start from.",
-    "check": "Check specs: report every error and likely mistake, with its location.",
-    "show": "Show a spec's layers with shapes, parameters and multiply-accumulates.",
-    "fmt": "Format specs.",
-    "diff": "Show how two specs differ in meaning.",
-    "train": "Train a spec and save the run.",
-    "lr": "Find a learning rate: a range test, with its plot.",
-    "evaluate": "Evaluate a run's weights on its test images, or on others.",
-    "predict": "Predict the classes of pictures with a trained network.",
-    "compare": "Train specs that have no runs yet, and compare them: differences with confidence intervals.",
-    "sweep": "Train a spec with every combination of the given values, and compare the results.",
-    "export": "Export a network as PyTorch source, or as a file of torch.export or ONNX.",
-    "import": "Write a network of PyTorch as a spec.",
-    "runs": "List, show, verify and remove runs.",
-    "explain": "Explain an error or warning code such as E0302.",
-    "reference": "Describe a layer, library block or setting, with its arguments.",
-    "data": "List, download and import datasets.",
-    "doctor": "Check the installation: versions, device, datasets, folders.",
-    "completion": "Print a shell completion script.",
-    "playground": "Serve a page that checks, draws and compares specs while you type.",
-    "lsp": "Run the language server for editors, on standard input and output.",
+_SECTIONS = {
+    "Write and view specs": {
+        "init": "Write a spec to start from.",
+        "check": "Report all errors and likely mistakes in specs.",
+        "fmt": "Format specs.",
+        "show": "Show layers with shapes, parameters and multiply-accumulates.",
+        "diff": "Show how two specs differ in meaning.",
+        "explain": "Explain an error or warning code such as E0302.",
+        "reference": "Describe a layer, setting or optimizer, with an example.",
+    },
+    "Train and compare": {
+        "train": "Train a spec and save the run.",
+        "lr": "Find a learning rate: a range test, with its plot.",
+        "compare": "Train what is missing, and compare specs, with intervals.",
+        "sweep": "Train a spec with every combination of values, and compare.",
+        "runs": "List, show, verify and remove runs.",
+    },
+    "Use networks": {
+        "evaluate": "Evaluate a run's weights on its test images, or on others.",
+        "predict": "Predict the classes of pictures with a trained network.",
+        "export": "Export a network as PyTorch source, torch.export or ONNX.",
+        "import": "Write a network of PyTorch as a spec.",
+    },
+    "Set up": {
+        "data": "List, download and import datasets.",
+        "doctor": "Check the installation: versions, device, datasets, folders.",
+        "completion": "Print a shell completion script.",
+        "playground": "Serve an editor with picture and table for the browser.",
+        "lsp": "Run the language server for editors.",
+    },
 }
+_COMMANDS = {name: text for section in _SECTIONS.values() for name, text in section.items()}
+_EXAMPLES = ("cifar-dsl init mine", "cifar-dsl train mine.arch --data shapes", "cifar-dsl train --help")
 
 
 class _LazyGroup(click.Group):
@@ -101,8 +112,15 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        width = max(map(len, _COMMANDS))
+        for title, commands in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the program does, then examples."""
+        super().format_help_text(ctx, formatter)
+        write_examples(formatter, _EXAMPLES)
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -166,10 +184,11 @@ def _parse_limit(text: str, ctx: click.Context, parameter: click.Parameter) -> t
     "--color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
+    metavar="WHEN",
     expose_value=False,
     is_eager=True,
     callback=_set_color,
-    help="Colour the output: auto (on a terminal, unless NO_COLOR is set or TERM is dumb), always or never.",
+    help="Colour: auto (on a terminal), always or never.",
 )
 @click.option(
     "--limit",
@@ -178,7 +197,7 @@ def _parse_limit(text: str, ctx: click.Context, parameter: click.Parameter) -> t
     metavar="NAME=VALUE",
     callback=_parse_limits,
     shell_complete=_complete_limits,
-    help="Raise a limit on the size of specs; docs/limits.md lists the limits.",
+    help="Raise a limit on specs (docs/limits.md).",
 )
 @click.pass_context
 def group(ctx: click.Context, raised: dict[str, int]) -> None:
@@ -226,7 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(error: click.ClickException) -> None:
     """Print click's message, escaped: names of files and options may contain control characters."""
-    vars(error)["message"] = visible(error.message)  # a line of ours; click adds lines of its own
+    if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # whose message is the help, in several lines
+        vars(error)["message"] = visible(error.message)  # a line of ours; click adds lines of its own
     message = io.StringIO()
     error.show(message)
     note_text(message.getvalue().removesuffix("\n").replace("\t", "  "))  # a tab is click's own

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, note, print_error, print_json, print_result, writing
 from cifar_dsl.foundation.atomic import check_writable, write_atomically
@@ -35,7 +36,14 @@ class _Predicted:
     prediction: "Prediction"
 
 
-@click.command(name="predict")
+@click.command(
+    name="predict",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl predict runs/mine-0123456789ab/seed-0 cat.jpg",
+        "cifar-dsl predict runs/mine-0123456789ab/seed-0 pictures/ --html sheet.html",
+    ),
+)
 @arguments.run
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to list.")

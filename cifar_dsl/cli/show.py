@@ -8,6 +8,7 @@ import click
 
 from cifar_dsl.analysis import kept_bytes
 from cifar_dsl.cli import arguments
+from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import note, print_text, writing
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
@@ -31,7 +32,14 @@ class _PictureFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-@click.command(name="show")
+@click.command(
+    name="show",
+    cls=GroupedCommand,
+    examples=(
+        "cifar-dsl show resnet18 --margin",
+        "cifar-dsl show mine.arch --set width=64",
+    ),
+)
 @arguments.spec
 @arguments.overrides
 @arguments.root

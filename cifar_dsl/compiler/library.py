@@ -32,16 +32,14 @@ def library_blocks(names: Iterable[str]) -> dict[str, nodes.Block]:
     return found
 
 
-def library_files() -> dict[str, dict[str, str]]:
-    """The library for the reference: file -> block name -> the comment above the block, and its head."""
-    files: dict[str, dict[str, str]] = {}
+def documented_blocks() -> dict[str, tuple[str, str]]:
+    """The comment above each block of the library, and its head."""
+    documented = {}
     for path in sorted(set(library_index().values())):
         text = path.read_text(encoding="utf-8")
-        entries: dict[str, str] = {}
         for name, block in _file(path).items():
-            entries[name] = f"{comment_above(text, block.span.start)}\n\n```\n{print_head(block)}\n```\n"
-        files[path.stem] = entries
-    return files
+            documented[name] = (comment_above(text, block.span.start), print_head(block))
+    return documented
 
 
 @cache

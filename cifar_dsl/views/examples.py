@@ -1,4 +1,8 @@
-"""An example of each layer, join, scope, initialiser, weight function and library block: a body for 3x32x32 images."""
+"""An example of everything in the reference.
+
+`EXAMPLES` has a body for 3x32x32 images for each layer, join, scope, initialiser, weight function and library block.
+`RECIPES` has settings of `train` for each setting and its choices, except those that commands write.
+"""
 
 from collections.abc import Mapping
 
@@ -172,5 +176,143 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "preact_bottleneck_convolutions": "conv(16, 3, pad=1) -> bn -> relu\npreact_bottleneck_convolutions(8)\n",
         "transformer_layer": "patches(64, 4)\nposition_embedding\ntransformer_layer(4, 128)\n",
         "convnext_block": "conv(32, 4, stride=4)\nconvnext_block\n",
+    },
+}
+
+RECIPES: Mapping[str, Mapping[str, str]] = {
+    "Settings of `train`": {
+        "data": "data  cifar10\n",
+        "validation": "validation  5000\n",
+        "normalize": "normalize  signed\n",
+        "augment": "augment  crop(4) -> flip\n",
+        "epochs": "epochs  30\n",
+        "early_stopping": "epochs          100\nvalidation      5000\nearly_stopping  accuracy(5)\n",
+        "batch": "batch  128\n",
+        "drop_last": "drop_last  true\n",
+        "accumulate": "batch       64\naccumulate  4\n",
+        "optimizer": "optimizer  adamw(lr=1e-3, weight_decay=0.05)\n",
+        "schedule": "schedule  cosine(warmup=1)\n",
+        "drop_schedule": "drop_schedule  linear\n",
+        "loss": "loss  cross_entropy(label_smoothing=0.1)\n",
+        "distill": "distill  soft(temperature=4, weight=0.9)\n",
+        "keep": "keep  hardest(0.5)\n",
+        "perturb": "perturb  sam(0.05)\n",
+        "clip": "clip  norm(1)\n",
+        "constrain": "constrain  max_norm(3)\n",
+        "average": "average  ema(0.999)\n",
+        "test_augment": "test_augment  mirror\n",
+        "precision": "precision  bf16\n",
+    },
+    "Settings of a `group`": {
+        "select": "group biases {\n    select     [bias, scale]\n    optimizer  adam(lr=1e-3)\n}\n",
+        "optimizer": "group biases {\n    select     bias\n    optimizer  adam(lr=1e-4)\n}\n",
+        "schedule": "group biases {\n    select    bias\n    schedule  cosine\n}\n",
+        "constrain": "group filters {\n    select     filter\n    constrain  max_norm(3)\n}\n",
+        "epochs": "group biases {\n    select  bias\n    epochs  3\n}\n",
+    },
+    "Choices of `data`": {
+        "cifar10": "data  cifar10\n",
+        "cifar100": "data  cifar100\n",
+        "mnist": "data  mnist\n",
+        "fashion_mnist": "data  fashion_mnist\n",
+        "svhn": "data  svhn\n",
+        "shapes": "data  shapes\n",
+    },
+    "Choices of `normalize`": {
+        "unit": "normalize  unit\n",
+        "signed": "normalize  signed\n",
+        "per_channel": "normalize  per_channel\n",
+        "gcn": "normalize  gcn\n",
+        "zca": "normalize  zca\n",
+        "standardize": "normalize  standardize([0.49, 0.48, 0.45], [0.25, 0.24, 0.26])\n",
+    },
+    "Choices of `augment`": {
+        "crop": "augment  crop(4) -> flip\n",
+        "translate": "augment  translate(2)\n",
+        "flip": "augment  crop(4) -> flip\n",
+        "alternating_flip": "augment  alternating_flip\n",
+        "rotate": "augment  rotate\n",
+        "cutout": "augment  cutout\n",
+        "random_erasing": "augment  random_erasing\n",
+        "color_jitter": "augment  color_jitter\n",
+        "grayscale": "augment  grayscale\n",
+        "randaugment": "augment  randaugment\n",
+        "trivial_augment": "augment  trivial_augment\n",
+        "autoaugment": "augment  autoaugment\n",
+        "mixup": "augment  mixup\n",
+        "cutmix": "augment  cutmix\n",
+        "resize": "epochs   12\naugment  flip -> resize([0, 4, 8], [16, 24, 32])\n",
+    },
+    "Choices of `early_stopping`": {
+        "none": "early_stopping  none\n",
+        "accuracy": "epochs          100\nvalidation      5000\nearly_stopping  accuracy(5)\n",
+        "loss": "epochs          100\nvalidation      5000\nearly_stopping  loss(5)\n",
+    },
+    "Choices of `optimizer`": {
+        "sgd": "optimizer  sgd(lr=0.1, momentum=0.9, nesterov=true, weight_decay=5e-4)\n",
+        "adam": "optimizer  adam(lr=1e-3)\n",
+        "adamw": "optimizer  adamw(lr=1e-3, weight_decay=0.05)\n",
+        "rmsprop": "optimizer  rmsprop(lr=1e-3)\n",
+        "nadam": "optimizer  nadam(lr=1e-3)\n",
+        "adagrad": "optimizer  adagrad(lr=0.01)\n",
+        "lion": "optimizer  lion(lr=1e-4)\n",
+        "muon": (
+            "optimizer  adam(lr=1e-3)\n"
+            "group matrices {\n    select     [filter, matrix]\n    optimizer  muon(lr=0.02)\n}\n"
+        ),
+    },
+    "Choices of `schedule`": {
+        "constant": "schedule  constant\n",
+        "cosine": "schedule  cosine(warmup=1)\n",
+        "linear": "schedule  linear\n",
+        "polynomial": "schedule  polynomial(2)\n",
+        "warm_restarts": "epochs    30\nschedule  warm_restarts(10)\n",
+        "exponential": "schedule  exponential(0.9)\n",
+        "step": "epochs    30\nschedule  step([15, 25])\n",
+        "piecewise": "schedule  piecewise([0, 2, 10], [0, 1, 0])\n",
+        "one_cycle": "schedule  one_cycle\n",
+    },
+    "Choices of `drop_schedule`": {
+        "constant": "drop_schedule  constant\n",
+        "linear": "drop_schedule  linear\n",
+        "cosine": "drop_schedule  cosine\n",
+    },
+    "Choices of `loss`": {
+        "cross_entropy": "loss  cross_entropy(label_smoothing=0.1)\n",
+        "mse": "loss  mse\n",
+        "bce": "loss  bce\n",
+        "focal": "loss  focal\n",
+    },
+    "Choices of `distill`": {
+        "none": "distill  none\n",
+        "soft": "distill  soft(temperature=4, weight=0.9)\n",
+        "hard": "distill  hard\n",
+    },
+    "Choices of `keep`": {
+        "all": "keep  all\n",
+        "hardest": "keep  hardest(0.5)\n",
+        "chosen": "keep  chosen\n",
+    },
+    "Choices of `perturb`": {
+        "none": "perturb  none\n",
+        "sam": "perturb  sam\n",
+    },
+    "Choices of `clip`": {
+        "none": "clip  none\n",
+        "norm": "clip  norm(1)\n",
+        "value": "clip  value(0.5)\n",
+    },
+    "Choices of `constrain`": {
+        "none": "constrain  none\n",
+        "max_norm": "constrain  max_norm(3)\n",
+    },
+    "Choices of `average`": {
+        "ema": "average  ema(0.999)\n",
+        "swa": "epochs   30\naverage  swa(20)\n",
+        "lookahead": "average  lookahead\n",
+    },
+    "Choices of `test_augment`": {
+        "mirror": "test_augment  mirror\n",
+        "shift": "test_augment  mirror -> shift(1)\n",
     },
 }

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cifar_dsl.compiler.library import library_files
-from cifar_dsl.ir import Declaration, arguments_of
-from cifar_dsl.operations.argument_types import written
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEIGHTS
+from cifar_dsl.compiler.library import documented_blocks
+from cifar_dsl.foundation.records import evolve, frozen
+from cifar_dsl.ir import ArgumentInfo, Declaration, arguments_of
+from cifar_dsl.operations.argument_types import Axes, written
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEIGHTS, Enclosure, Join
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS
 from cifar_dsl.operations.recipe.settings import Setting
 from cifar_dsl.operations.registry import Registry
-from cifar_dsl.views.examples import EXAMPLES
+from cifar_dsl.views.examples import EXAMPLES, RECIPES
 
 _HEAD = """# Reference
 
@@ -41,31 +42,75 @@ _INTRODUCTIONS = {
 }
 
 
-def entries() -> dict[str, dict[str, str]]:
-    """All entries as Markdown, by section title and name."""
-    sections = {
+@frozen
+class Entry:
+    """What the reference says about a name.
+
+    `noun` is its category, and `head` how it is written, with all arguments. `arguments` are rows of name, accepted
+    values, default ("" if there is none) and meaning. A setting has `values` in their place, and one of `train` whose
+    values have names has `choices`. `example` is a part of a model for images of 3x32x32 or,
+    with `in_train`, of `train`.
+    """
+
+    name: str
+    noun: str
+    head: str
+    doc: str
+    arguments: tuple[tuple[str, str, str, str], ...] = ()
+    values: str = ""
+    choices: Registry[Any] | None = None
+    example: str = ""
+    in_train: bool = False
+
+
+def sections() -> dict[str, dict[str, Entry]]:
+    """All entries by section title and name."""
+    found: dict[str, list[Entry]] = {
         "Layers": _declared(LAYERS),
         "Joins": _declared(JOINS),
         "Scopes": _declared(SCOPES),
         "Initialisers": _declared(INITIALIZERS),
         "Weight functions": _declared(WEIGHTS),
-        "Library": {name: text for blocks in library_files().values() for name, text in blocks.items()},
-        "Settings of `train`": {setting.name: _setting(setting) for setting in SETTINGS.values()},
-        "Settings of a `group`": {setting.name: _setting(setting) for setting in GROUP_SETTINGS.values()},
+        "Library": [Entry(name, "block", head, doc) for name, (doc, head) in documented_blocks().items()],
+        "Settings of `train`": [_setting(setting) for setting in SETTINGS.values()],
+        "Settings of a `group`": [
+            evolve(_setting(setting), noun="group setting", choices=None) for setting in GROUP_SETTINGS.values()
+        ],
     }
     for setting in SETTINGS.values():
         if setting.registry:
-            sections[f"Choices of `{setting.name}`"] = _declared(setting.registry)
+            found[f"Choices of `{setting.name}`"] = _declared(setting.registry)
+    return {title: {entry.name: _with_example(title, entry) for entry in section} for title, section in found.items()}
+
+
+def _with_example(title: str, entry: Entry) -> Entry:
+    in_train = title in RECIPES
+    example = (RECIPES if in_train else EXAMPLES).get(title, {}).get(entry.name, "")
+    return evolve(entry, example=example, in_train=in_train)
+
+
+def entries() -> dict[str, dict[str, str]]:
+    """All entries as Markdown, by section title and name."""
     return {
-        title: {name: text + _example(title, name) for name, text in section.items()}
-        for title, section in sections.items()
+        title: {name: "\n".join(_as_markdown(entry)) for name, entry in section.items()}
+        for title, section in sections().items()
     }
 
 
-def _example(title: str, name: str) -> str:
-    """The example of an entry as a code block; "" if it has none."""
-    body = EXAMPLES.get(title, {}).get(name)
-    return f"\n```arch body\n{body}```\n" if body else ""
+def _as_markdown(entry: Entry) -> Iterator[str]:
+    yield entry.doc + "\n"
+    if entry.noun == "block":
+        yield f"```\n{entry.head}\n```\n"
+    if entry.values:
+        yield f"{entry.values}\n"
+    if entry.arguments:
+        rows = [
+            [f"`{name}`", accepted, f"`{default}`" if default else "", doc]
+            for name, accepted, default, doc in entry.arguments
+        ]
+        yield from _table(["argument", "type", "default", "description"], rows)
+    if entry.example:
+        yield f"```arch {'train' if entry.in_train else 'body'}\n{entry.example}```\n"
 
 
 def markdown() -> str:
@@ -84,8 +129,9 @@ def markdown() -> str:
     return "\n".join(line for line in lines if line).rstrip("\n") + "\n"
 
 
-def _setting(setting: Setting) -> str:
-    return f"{_sentence(setting.doc)}\n\nValue: {_values(setting)}. {_default(setting)}\n"
+def _setting(setting: Setting) -> Entry:
+    values = f"Value: {_values(setting)}. {_default(setting)}"
+    return Entry(setting.name, "setting", setting.name, _sentence(setting.doc), (), values, setting.registry)
 
 
 def _sentence(doc: str) -> str:
@@ -115,23 +161,35 @@ def _default(setting: Setting) -> str:
             return f"Default: `{setting.default}`."
 
 
-def _declared(registry: Registry[Any]) -> dict[str, str]:
-    return {name: "\n".join(_declaration(registry[name])) for name in registry}
+def _declared(registry: Registry[Any]) -> list[Entry]:
+    return [_declaration(registry[name], registry.noun) for name in registry]
 
 
-def _declaration(declaration: type[Declaration]) -> Iterator[str]:
-    yield inspect.cleandoc(declaration.__doc__ or "") + "\n"
-    rows = [
-        [
-            f"`{info.name}`",
-            info.kind.describe(),
-            "" if info.is_required else f"`{written(info.default, info.kind)}`",
-            info.doc,
-        ]
+def _declaration(declaration: type[Declaration], noun: str) -> Entry:
+    arguments = tuple(
+        (info.name, info.kind.describe(), "" if info.is_required else written(info.default, info.kind), info.doc)
         for info in arguments_of(declaration)
-    ]
-    if rows:
-        yield from _table(["argument", "type", "default", "description"], rows)
+    )
+    doc = inspect.cleandoc(declaration.__doc__ or "")
+    return Entry(declaration.name, noun, signature(declaration), doc, arguments)
+
+
+def signature(declaration: type[Declaration]) -> str:
+    """A call with every argument, the defaults of those that have one, and the branches of a join or scope."""
+    arguments = ", ".join(map(argument_text, arguments_of(declaration)))
+    call = f"{declaration.name}({arguments})" if arguments else declaration.name
+    if not issubclass(declaration, Join | Enclosure):
+        return call
+    branches = declaration.branches
+    names = branches.names or ("...",) * (branches.least if branches.most else 2)
+    return f"{call} {{ {' | '.join(names)} }}"
+
+
+def argument_text(info: ArgumentInfo) -> str:
+    """An argument in a signature: `stride=1`."""
+    if isinstance(info.kind, Axes):
+        return "axes -> axes"
+    return info.name if info.is_required else f"{info.name}={written(info.default, info.kind)}"
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:

@@ -22,6 +22,7 @@ import numpy as np
 import cifar_dsl
 from cifar_dsl.cli import main
 from cifar_dsl.cli.main import group
+from cifar_dsl.views.reference import sections
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -270,16 +271,16 @@ def keys(data: Any, at: str = "") -> set[str]:
 
 def manual() -> Any:
     """The names that `reference` and `explain` know, with arguments and defaults; the commands and their options."""
-    listed = run("reference").out
-    sections = re.findall(r"^(.+):\n  (.+)$", listed, re.MULTILINE)
-    found: dict[str, Any] = {"reference": {title: names.split(", ") for title, names in sections}}
-    arguments = {}
+    known = sections()
+    found: dict[str, Any] = {"reference": {title: list(section) for title, section in known.items()}}
+    arguments: dict[str, list[str]] = {}
     for name in sorted({name for names in found["reference"].values() for name in names}):
         outcome = run("reference", name)
         assert outcome.code == 0, name
-        rows = re.findall(r"^\| (`\w+`) \| .*? \| (.*?) \| ", outcome.out, re.MULTILINE)
-        blocks = re.findall(r"^block .*$", outcome.out, re.MULTILINE)
-        arguments[name] = [" ".join(filter(None, row)) for row in rows] + blocks
+        entries = [section[name] for section in known.values() if name in section]
+        rows = [row for entry in entries for row in entry.arguments]
+        defaults = [f"`{argument}`" + (f" `{default}`" if default else "") for argument, _, default, _ in rows]
+        arguments[name] = defaults + [entry.head for entry in entries if entry.noun == "block"]
     codes = re.findall(r"^  ([EW]\d{4})\b", run("explain").out, re.MULTILINE)
     return found | {
         "arguments": arguments,
@@ -301,7 +302,8 @@ def _options(*command: str) -> list[str]:
     if "--help-all" in text:
         text = run(*command, "--help-all").out
     names = re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)
-    commands = re.findall(r"^  (\w+)  ", text.partition("Commands:")[2], re.MULTILINE)
+    _, _, commands_text = text.partition("Commands:" if command else "Write and view specs:")
+    commands = re.findall(r"^  (\w+)  ", commands_text, re.MULTILINE)
     return names + commands
 
 

@@ -5,13 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from cifar_dsl.ir import Declaration, arguments_of
-from cifar_dsl.operations.argument_types import written
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEIGHTS
 from cifar_dsl.operations.recipe import SETTINGS
 from cifar_dsl.operations.registry import Registry
 from cifar_dsl.views.examples import EXAMPLES
-from cifar_dsl.views.reference import markdown
+from cifar_dsl.views.reference import markdown, signature
 from website import computed
 from website.links import anchor
 from website.tree import File, Page, page
@@ -81,12 +79,3 @@ def _entry(title: str, heading: str, name: str, text: str) -> str:
     # The attribute lists make a picture beside its example. The links of this page start in docs/.
     picture = f"![The network of this example](/{_picture(title, name)}){{ .network loading=lazy }}"
     return f'## {heading}\n{shown}{text}<div class="example" markdown>\n\n{fence}{example}\n{picture}\n\n</div>\n\n'
-
-
-def signature(declaration: type[Declaration]) -> str:
-    """A call with every argument, and the defaults of those that have one."""
-    arguments = [
-        info.name if info.is_required else f"{info.name}={written(info.default, info.kind)}"
-        for info in arguments_of(declaration)
-    ]
-    return f"{declaration.name}({', '.join(arguments)})" if arguments else declaration.name

@@ -9,14 +9,15 @@ from cifar_dsl.compiler.builtin_names import FUNCTIONS
 from cifar_dsl.compiler.names import Definition
 from cifar_dsl.compiler.types import TYPES
 from cifar_dsl.editors.language_server.markdown import code, plain_text
-from cifar_dsl.foundation.records import evolve, frozen
-from cifar_dsl.ir import ArgumentInfo, Declaration, Kind, arguments_of
+from cifar_dsl.foundation.records import frozen
+from cifar_dsl.ir import Declaration, Kind, arguments_of
 from cifar_dsl.language.source import comment_above
 from cifar_dsl.language.syntax import nodes
-from cifar_dsl.operations.argument_types import Axes, Bool, ListOf, OneOf, written
-from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, Enclosure, Join, value_registry
+from cifar_dsl.operations.argument_types import Bool, ListOf, OneOf
+from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, value_registry
 from cifar_dsl.operations.recipe import GROUP_SETTINGS, SETTINGS, Setting
 from cifar_dsl.operations.registry import CallOf, Registry
+from cifar_dsl.views.reference import argument_text, signature
 
 
 @frozen
@@ -96,7 +97,7 @@ def declared(registry: Registry[Any], name: str) -> Entry:
     arguments = tuple(
         Argument(
             info.name,
-            _in_signature(info),
+            argument_text(info),
             info.kind.describe(),
             info.doc,
             info.kind,
@@ -104,18 +105,7 @@ def declared(registry: Registry[Any], name: str) -> Entry:
         for info in arguments_of(declaration)
     )
     doc = inspect.cleandoc(declaration.__doc__ or "")
-    entry = Entry(name, registry.noun, doc, arguments, is_callable=bool(arguments))
-    if not issubclass(declaration, Join | Enclosure):
-        return entry
-    branches = declaration.branches
-    names = branches.names or ("...",) * (branches.least if branches.most else 2)
-    return evolve(entry, head=f"{entry.signature()} {{ {' | '.join(names)} }}")
-
-
-def _in_signature(info: ArgumentInfo) -> str:
-    if isinstance(info.kind, Axes):
-        return "axes -> axes"
-    return info.name if info.is_required else f"{info.name}={written(info.default, info.kind)}"
+    return Entry(name, registry.noun, doc, arguments, signature(declaration), is_callable=bool(arguments))
 
 
 def block(definition: Definition) -> Entry:
