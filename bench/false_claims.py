@@ -27,6 +27,12 @@ resampled simulates comparisons until decided whose accuracies are drawn with re
           `wide`, which is better, and with `rough`, which is worse. Prints the verdicts and the trainings. Exits with 1
           if `small` is reported to differ from itself in more than 5 % of comparisons (beyond three Monte Carlo
           errors), or a spec is reported better that is worse, or the reverse. --count / 2 tables.
+best      simulates searches for the best of 8 specs (`sweep --until-decided`), seven of which are worse than the eighth
+          by just the margin, or by 0 to 5 spreads. Prints how often the chosen one is worse than the best by the margin
+          or more, how often what is said of it at some look is false, the trainings over those of 20 seeds of each, and
+          how often halving, where all rounds are as telling as the last, chooses one that is worse by the margin.
+          Exits with 1 if elimination errs in more than 5 % (beyond three Monte Carlo errors) for normal accuracies with
+          spreads up to 8 times apart. --count / 5 tables.
 calibrate prints the shares of alpha that may be spent (`_SHARES` in experiments/comparison/sequential.py). Hours.
 
 Without a part, all but the last are run. Deterministic for a seed.
@@ -46,6 +52,7 @@ from measure import verdict
 from scipy import special
 from simulated import SCENES, Floats, Scene, draws, monte_carlo_error
 
+from cifar_dsl.experiments import elimination
 from cifar_dsl.experiments.comparison import sequential
 from cifar_dsl.experiments.comparison.effects import ALPHA, Effect, Sample, effects
 from cifar_dsl.experiments.comparison.multiplicity import ManyToOne, chi
@@ -360,6 +367,74 @@ def _sample(values: Floats, n: int) -> Sample:
     return Sample(tuple(map(float, values[:n])))
 
 
+def best(options: argparse.Namespace) -> dict[str, bool]:
+    """Print how often searches for the best of 8 specs err, and judge it."""
+    count, spread, cap = max(1, options.count // 5), 0.1, options.caps[0]
+    margin = 1.5 * spread
+    design = Design(7, cap, margin)
+    scenes = [scene for scene in SCENES if scene.is_promised]
+    print(f"\n% of {count} searches for the best of 8 specs, margin 1.5 spreads, cap {cap} (Monte Carlo error)\n")
+    print(f"{'':<62}{'wrong':>12}{'false bound':>14}{'trainings':>12}{'halving wrong':>16}")
+    claims: dict[str, bool] = {}
+    for number, scene in enumerate(scenes):
+        for name, is_spread in (("worse by the margin", False), ("worse by 0 to 5 spreads", True)):
+            rng = np.random.default_rng((options.seed, number, is_spread))
+            wrong = false = halved = 0
+            used = []
+            for _ in range(count):
+                shifts = -(spread * rng.uniform(0, 5, 8) if is_spread else np.full(8, margin * (1 + 1e-9)))
+                shifts[0] = 0.0
+                scales = spread * np.array([scene.base, *[scene.others] * 7]) / math.hypot(scene.base, scene.others)
+                values = shifts[:, None] + scales[:, None] * draws(rng, (8, cap), scene.shape)
+                outcome = _search(design, values, -shifts)
+                wrong += outcome.is_wrong
+                false += outcome.is_false
+                used.append(outcome.trainings / (8 * 20))
+                halved += -shifts[_halved(values)] > margin
+            error = 100 * monte_carlo_error(wrong / count, count)
+            cells = f"{100 * wrong / count:.1f} ({error:.1f})".rjust(12) + f"{100 * false / count:14.1f}"
+            print(
+                f"{f'{scene.name}, {name}':<62}{cells}{statistics.fmean(used):12.2f}{100 * halved / count:16.1f}",
+                flush=True,
+            )
+            most = 0.05 + 3 * monte_carlo_error(0.05, count)
+            claims[f"{scene.name}, {name}: at most 5 % of searches err"] = max(wrong, false) / count <= most
+    return claims
+
+
+@define
+class Search:
+    """How a search ended: whether a decision was wrong, whether a bound was too small at some look, and its cost."""
+
+    is_wrong: bool
+    is_false: bool
+    trainings: int
+
+
+def _search(design: Design, values: Floats, worse_by: Floats) -> Search:
+    """Search for the best, given the accuracies of each spec and by how much each is worse than the best."""
+    counts = dict.fromkeys(map(str, range(len(values))), 0)
+    is_false = False
+    while True:
+        samples = {name: _sample(values[int(name)], number) for name, number in counts.items()}
+        found = elimination.standing(design, samples)
+        truth = float(worse_by[int(found.chosen)])
+        is_false |= truth > found.worse_by[found.chosen]
+        more = elimination.next_round(design, samples)
+        if not more:
+            is_wrong = elimination.is_decided(design, found) and truth > (design.margin or 0.0)
+            return Search(is_wrong, is_false, sum(counts.values()))
+        for name, number in more.items():
+            counts[name] += number
+
+
+def _halved(values: Floats) -> int:
+    left = list(map(str, range(len(values))))
+    for look in range(len(elimination.rounds_of(len(values), 1))):
+        left = elimination.better_half({name: float(values[int(name), look]) for name in left})
+    return int(left[0])
+
+
 def calibrate(options: argparse.Namespace) -> dict[str, bool]:
     """Print how often levels are exceeded, over the level, by ratio of spreads; and the shares that follow."""
     count, chunk = 40 * options.count, 2000
@@ -391,7 +466,14 @@ def _exceeds(levels: Floats, cap: int, ratio: float, rng: np.random.Generator, c
     return int(found.sum())
 
 
-PARTS = {"recorded": recorded, "spreads": spreads, "stopping": stopping, "costs": costs, "resampled": resampled}
+PARTS = {
+    "recorded": recorded,
+    "spreads": spreads,
+    "stopping": stopping,
+    "costs": costs,
+    "resampled": resampled,
+    "best": best,
+}
 ALL_PARTS = {**PARTS, "calibrate": calibrate}
 
 

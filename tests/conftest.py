@@ -222,7 +222,7 @@ def make_pictures(tmp_path: Path) -> Callable[..., Path]:
             "x_test": random.integers(0, 256, (20, *size), np.uint8),
             "y_test": np.arange(20) % classes,
         }
-        np.savez(tmp_path / name, **arrays, **more)
+        np.savez(tmp_path / name, **(arrays | more))
         return tmp_path / name
 
     return make

@@ -30,7 +30,7 @@ def prepare(out: Path) -> None:
     from cifar_dsl.foundation.atomic import check_writable
     from cifar_dsl.foundation.folders import make_folder
 
-    with _writing_to(out):
+    with writing_to(out):
         make_folder(out)
         check_writable(out)
 
@@ -45,7 +45,7 @@ def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOpt
 
     out = options.out
     prepare(out)
-    with _writing_to(out):
+    with writing_to(out):
         for suffix, text in (("md", as_markdown), ("csv", as_csv), ("json", as_json), ("tex", as_latex)):
             write_atomically(out / f"comparison.{suffix}", text(comparison).encode(), follow=True)
         report = out / "report.html"
@@ -92,7 +92,8 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
 
 
 @contextmanager
-def _writing_to(out: Path) -> Iterator[None]:
+def writing_to(out: Path) -> Iterator[None]:
+    """Turn an OSError into a UserError that says what to do."""
     try:
         yield
     except OSError as error:

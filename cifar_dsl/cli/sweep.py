@@ -14,7 +14,7 @@ from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
-from cifar_dsl.training.options import TARGET, CompareOptions
+from cifar_dsl.training.options import TARGET, SweepOptions
 
 
 @click.command(
@@ -23,10 +23,11 @@ from cifar_dsl.training.options import TARGET, CompareOptions
     examples=(
         "cifar-dsl sweep baseline --set 'head=[64],[512]' --set train.batch=64,128",
         "cifar-dsl sweep mine.arch --set train.optimizer.lr=1e-3,3e-4 --seeds 3",
+        "cifar-dsl sweep mine.arch --set train.validation=5000 --set train.batch=64,128 --until-decided",
     ),
     common=(
         *("--set", "--dry-run", "--seeds", "--data", "--fast", "--baseline", "--until-decided", "--no-train"),
-        *("--sort", "--out", "--open", "--jobs", "--device"),
+        *("--halving", "--out", "--open", "--jobs", "--device"),
     ),
 )
 @arguments.spec
@@ -43,23 +44,33 @@ from cifar_dsl.training.options import TARGET, CompareOptions
 )
 @arguments.root
 @click.option("--dry-run", is_flag=True, help="List the specs and the number of trainings; train nothing.")
-@with_options(CompareOptions)
-def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool, options: CompareOptions) -> int:
+@with_options(SweepOptions)
+def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool, options: SweepOptions) -> int:
     """Train SPEC with every combination of the --set values, and compare the results with SPEC itself.
 
     Runs are identified by fingerprint, so `train --set` and `compare` share the runs of a sweep. OUT gets the same
     files as with `compare`. To use one of the combinations as the baseline, name it with --baseline; SPEC itself is
     then left out.
+
+    With --until-decided or --halving, finds the best combination by its accuracy on held-out images (train.validation),
+    and measures it on the test images, with fresh seeds.
     """
-    contestants = _contestants(spec, root, make_grid(axes), options)
+    grid = make_grid(axes)
+    contestants = _contestants(spec, root, grid, options)
     if dry_run:
         if not options.quiet:
             print_warnings(each.spec.analysis for each in contestants)
         return _list(contestants, options)
+    if options.searches:
+        from cifar_dsl.cli.best import find_best, halve
+
+        if options.halving:
+            return halve(lambda epochs: _contestants(spec, root, _with_epochs(grid, epochs), options), spec, options)
+        return find_best(contestants, spec, options)
     return train_and_compare(contestants, evolve(options, baseline=options.baseline or contestants[0].display_name))
 
 
-def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOptions) -> list[Contestant]:
+def _contestants(path: Path, root: Path | None, grid: Grid, options: SweepOptions) -> list[Contestant]:
     """The specs of the grid, after the spec itself unless a combination is the baseline; one for each fingerprint.
 
     Raises SpecError with the errors of all of them.
@@ -89,7 +100,19 @@ def _contestants(path: Path, root: Path | None, grid: Grid, options: CompareOpti
     return list(contestants.values())
 
 
-def _list(contestants: list[Contestant], options: CompareOptions) -> int:
+def _with_epochs(grid: Grid, epochs: int | None) -> Grid:
+    """The grid with this number of epochs in all specs; None: with their own."""
+    if epochs is None:
+        return grid
+
+    def changed(overrides: tuple[str, ...]) -> tuple[str, ...]:
+        return (*(each for each in overrides if not each.startswith("train.epochs=")), f"train.epochs={epochs}")
+
+    points = tuple(evolve(point, overrides=changed(point.overrides)) for point in grid.points)
+    return Grid(points, changed(grid.common))
+
+
+def _list(contestants: list[Contestant], options: SweepOptions) -> int:
     """Print the specs of the grid and the work to train them; download nothing."""
     from cifar_dsl import api
     from cifar_dsl.cli.forecast import Work, forecast
@@ -98,6 +121,10 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
     from cifar_dsl.training.device import choose_device
 
     check_baseline([each.display_name for each in contestants], options.baseline)
+    if options.until_decided:
+        from cifar_dsl.experiments.comparison.sequential import FIRST
+
+        options = evolve(options, seeds=FIRST)
     file = chosen.file if (chosen := contestants[0].spec.data) else None
     images, digest = (len(file.y_train), file.digest) if file else (None, None)
     rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
@@ -121,4 +148,8 @@ def _list(contestants: list[Contestant], options: CompareOptions) -> int:
         time = f", {forecast(works, options.runs, choice, *spread(options, choice, len(works)))}"
     size = f"{counted(len(contestants), 'spec')} x {counted(options.seeds, 'seed')}"
     print_text(f"\n{size}; runs: {count - len(works)} exist, {len(works)} to train{time}")
+    if options.searches:
+        from cifar_dsl.cli.best import list_rounds
+
+        print_text(list_rounds(contestants, options))
     return 0

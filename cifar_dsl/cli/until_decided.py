@@ -1,8 +1,8 @@
 """`compare --until-decided`: train a round of seeds, look, and go on while something is open."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from cifar_dsl.cli.jobs import Outcome, train_missing
 from cifar_dsl.cli.output import counted, note, warn
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cifar_dsl import api
+    from cifar_dsl.runs import Run
     from cifar_dsl.training.datasets import Dataset
 
     Opened = Sequence[tuple[api.Spec, Dataset]]
@@ -46,10 +47,12 @@ def train_until_decided(
     A round that was stopped or in which a job failed is the last; the same command goes on. Raises RunError for damaged
     runs, because the promise doesn't hold if runs are left out.
     """
-    plan = _declared(opened, baseline, options, display_names)
+    margin = None if options.equivalent_within is None else options.equivalent_within / 100
+    specs = [baseline, *(spec for spec, _ in opened)]
+    plan = declared("comparison", specs, opened[0][1].digest, margin, options, display_names)
     outcome: Outcome | None = None
     while True:
-        trained = {each.fingerprint: _trained(options.runs, each.fingerprint, plan.data) for each in _all(plan)}
+        trained = {each.fingerprint: trained_of(options.runs, each.fingerprint, plan.data) for each in plan.all_specs}
         samples = {name: plan.sample(name, runs.accuracies, len(runs.diverged)) for name, runs in trained.items()}
         ours = samples.pop(plan.baseline.fingerprint)
         if not options.quiet:
@@ -67,26 +70,24 @@ def train_until_decided(
         outcome = train_missing(opened, patient, display_names=display_names, seeds=seeds)
 
 
-def _declared(
-    opened: "Opened", baseline: "api.Spec", options: CompareOptions, display_names: Mapping[str, str]
+def declared(
+    purpose: Literal["comparison", "best"],
+    specs: "Sequence[api.Spec]",
+    data: str,
+    margin: float | None,
+    options: CompareOptions,
+    names: Mapping[str, str],
 ) -> Plan:
-    """The plan of this command, which is written beside the runs if it is new."""
-    digest = opened[0][1].digest
+    """The plan of a command for these specs, the baseline first; it is written beside the runs if it is new.
 
-    def planned(spec: "api.Spec") -> PlannedSpec:
-        seeds = _trained(options.runs, spec.fingerprint, digest).seeds
-        return PlannedSpec(display_names[spec.fingerprint], spec.fingerprint, tuple(sorted(seeds)))
-
-    others = {spec.fingerprint: spec for spec, _ in opened if spec.fingerprint != baseline.fingerprint}
-    margin = options.equivalent_within
-    plan = Plan(
-        baseline=planned(baseline),
-        specs=tuple(map(planned, others.values())),
-        data=digest,
-        cap=LARGEST_CAP if options.cap is None else options.cap,
-        equivalent_within=None if margin is None else margin / 100,
-        declared=now(),
-    )
+    `data` is the digest of the images, `margin` in accuracy (0 to 1). `names`, by fingerprint, are those in messages.
+    """
+    planned = [
+        PlannedSpec(names[each], each, tuple(sorted(trained_of(options.runs, each, data).seeds)))
+        for each in dict.fromkeys(spec.fingerprint for spec in specs)
+    ]
+    cap = LARGEST_CAP if options.cap is None else options.cap
+    plan = Plan(planned[0], tuple(planned[1:]), data, cap, margin, now(), purpose=purpose)
     plan.design  # noqa: B018  # refuses what isn't calibrated
     check_root(options.runs)
     plan, is_new = declare(plan, options.runs)
@@ -100,12 +101,13 @@ def _declared(
     return plan
 
 
-def _all(plan: Plan) -> Iterator[PlannedSpec]:
-    yield plan.baseline
-    yield from plan.specs
+def trained_of(
+    runs: "Path", fingerprint: str, digest: str, accuracy: "Callable[[Run], float | None] | None" = None
+) -> Trained:
+    """The complete runs of a spec on the data with this digest. Raises RunError for a damaged one.
 
-
-def _trained(runs: "Path", fingerprint: str, digest: str) -> Trained:
+    `accuracy` reads the accuracy of a finished run, by default that on the test images.
+    """
     accuracies: dict[int, float] = {}
     diverged: list[int] = []
     times: list[float] = []
@@ -116,16 +118,17 @@ def _trained(runs: "Path", fingerprint: str, digest: str) -> Trained:
             continue
         result = run.result()
         times.append(result.time_s)
-        if result.accuracy is None:
+        found = result.accuracy if accuracy is None or result.accuracy is None else accuracy(run)
+        if found is None:
             diverged.append(record.seed)
         else:
-            accuracies[record.seed] = result.accuracy
+            accuracies[record.seed] = found
     return Trained(accuracies, tuple(diverged), tuple(times))
 
 
 def _state(plan: Plan, ours: Sample, others: Mapping[str, Sample], trained: Mapping[str, Trained]) -> list[str]:
     """A table of the verdicts so far, with what it probably takes to decide the open specs."""
-    names = {each.fingerprint: each.name for each in _all(plan)}
+    names = {each.fingerprint: each.name for each in plan.all_specs}
     rows = [["spec", "n", "interval", "verdict", "more seeds"]]
     expected: dict[str, float] = {}
     for fingerprint, sample in others.items():

@@ -310,6 +310,58 @@ class CompareOptions(TrainOptions):
         return super().conflict
 
 
+@frozen
+class SweepOptions(CompareOptions):
+    """Options of `sweep`, which also searches for the best combination."""
+
+    until_decided: bool = option(
+        "Train seed after seed until the best combination is known, by its accuracy on held-out images, and measure it "
+        "with fresh seeds. With --baseline: until each is better or worse than that one.",
+        False,
+        group=COMPARISON,
+    )
+    equivalent_within: float | None = option(
+        "With --until-decided: how many percentage points the chosen combination may be worse than the best [default: "
+        "1]. With --baseline: as in `compare`.",
+        group=COMPARISON,
+        metavar="POINTS",
+    )
+    halving: bool = option(
+        "Without a guarantee: train all combinations for few epochs, the better half for twice as many, and so on; "
+        "measure the last one with fresh seeds.",
+        False,
+        group=COMPARISON,
+    )
+    fresh: int | None = option(
+        "With --until-decided or --halving: the fresh seeds that measure the chosen combination [default: 5].",
+        group=COMPARISON,
+        metavar="N",
+        minimum=1,
+        maximum=_MOST_SEEDS,
+    )
+
+    @property
+    def searches(self) -> bool:
+        """Whether to search for the best combination, instead of comparing all with a baseline."""
+        return self.halving or (self.until_decided and self.baseline is None)
+
+    @property
+    def conflict(self) -> str | None:
+        """The error in a combination where one option has no effect, or None."""
+        if self.fresh is not None and not self.searches:
+            return "--fresh requires --halving, or --until-decided without --baseline."
+        if self.halving:
+            given = {
+                "--until-decided": self.until_decided,
+                "--baseline": self.baseline is not None,
+                "--no-train": self.no_train,
+                "--pairs": self.pairs,
+            }
+            if name := next((name for name, value in given.items() if value), None):
+                return f"{name} can't be combined with --halving, which chooses one combination, without a guarantee."
+        return super().conflict
+
+
 def help_of(field: "Attribute[Any]", kind: type[RunOptions]) -> str:
     """The help text of an option, for commands with this class of options."""
     declared = declaration_of(field)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cattrs
 
@@ -39,7 +39,8 @@ class PlannedSpec:
 class Plan:
     """A declared comparison: the baseline, all specs ever compared with it, and how long to go on.
 
-    `equivalent_within` is in accuracy (0 to 1). `data` is the digest of the images.
+    In a search for the best spec (`purpose`), `baseline` is just the first of them: each is compared with whichever is
+    the best. `equivalent_within` is in accuracy (0 to 1). `data` is the digest of the images.
     """
 
     baseline: PlannedSpec
@@ -49,7 +50,13 @@ class Plan:
     equivalent_within: float | None
     declared: str
     alpha: float = ALPHA
+    purpose: Literal["comparison", "best"] = "comparison"
     schema: int = _SCHEMA
+
+    @property
+    def all_specs(self) -> tuple[PlannedSpec, ...]:
+        """The baseline and the others."""
+        return (self.baseline, *self.specs)
 
     @property
     def design(self) -> Design:
@@ -59,7 +66,7 @@ class Plan:
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that identify what the promise depends on."""
-        content = [
+        content: list[Any] = [
             self.baseline.fingerprint,
             sorted(spec.fingerprint for spec in self.specs),
             self.data,
@@ -67,7 +74,14 @@ class Plan:
             self.alpha,
             self.equivalent_within,
         ]
+        if self.purpose != "comparison":
+            content = [self.purpose, sorted([self.baseline.fingerprint, *content[1]]), *content[2:]]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What plans have in common whose claims are about the same."""
+        return (self.purpose, self.baseline.fingerprint, self.data)
 
     def path(self, runs: Path) -> Path:
         """Where the plan is kept."""
@@ -78,7 +92,7 @@ class Plan:
 
         The order depends on no accuracy, and new runs come last.
         """
-        seeds = next(each.seeds for each in (self.baseline, *self.specs) if each.fingerprint == fingerprint)
+        seeds = next(each.seeds for each in self.all_specs if each.fingerprint == fingerprint)
         first = [seed for seed in seeds if seed in accuracies]
         order = [*first, *sorted(set(accuracies) - set(first))]
         return Sample(tuple(accuracies[seed] for seed in order), lost)
@@ -95,15 +109,14 @@ def declare(plan: Plan, runs: Path) -> tuple[Plan, bool]:
 
 
 def earlier(plan: Plan, runs: Path) -> list[Plan]:
-    """The other plans beside these runs with the same baseline and data, as far as they can be read."""
+    """The other plans beside these runs with the same purpose, baseline and data, as far as they can be read."""
     found = []
     for path in sorted((runs / FOLDER).glob("*.json")):
         try:
             other = _read(path)
         except RunError:
             continue
-        is_related = (other.baseline.fingerprint, other.data) == (plan.baseline.fingerprint, plan.data)
-        if other.hash != plan.hash and is_related:
+        if other.hash != plan.hash and other.subject == plan.subject:
             found.append(other)
     return found
 

@@ -13,7 +13,7 @@ import cifar_dsl
 from cifar_dsl.experiments.trackers import NAMES
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.training.engines import ENGINES
-from cifar_dsl.training.options import CompareOptions, RunOptions, TrainOptions, declaration_of
+from cifar_dsl.training.options import CompareOptions, RunOptions, SweepOptions, TrainOptions, declaration_of
 
 # ---- what commands offer
 
@@ -50,7 +50,7 @@ def flags_of(kind: type[RunOptions]) -> set[str]:
             SET | OF_TRAIN,
         ),
         ("compare", [*GROUPS, "Comparison"], CompareOptions, SET | {"--root"}),
-        ("sweep", [*GROUPS, "Comparison"], CompareOptions, {"--set", "--root", "--dry-run"}),
+        ("sweep", [*GROUPS, "Comparison"], SweepOptions, {"--set", "--root", "--dry-run"}),
     ],
 )
 def test_help_lists_every_option_once_under_its_heading(cli, command, groups, kind, own):
