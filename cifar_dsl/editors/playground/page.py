@@ -20,12 +20,11 @@ _LIBRARY = {"problem": "A library defines blocks and has no network: call its bl
 class Page:
     """The specs of a page by path, in a folder that `extends` can't leave.
 
-    `render` turns DOT into SVG. `checked` is a second opinion on a spec: the inspection of a language server that has
+    `checked` is a second opinion on a spec: the inspection of a language server that has
     the same text, or None.
     """
 
     folder: Path
-    render: Callable[[str], bytes]
     checked: Callable[[Path, str], Inspection | None] = lambda _path, _text: None
     _texts: dict[Path, str] = field(factory=dict)
     _inspected: dict[Path, tuple[dict[Path, str], Inspection]] = field(factory=dict)
@@ -72,7 +71,7 @@ class Page:
     # ---- parts
 
     def _picture(self, _path: Path, analysis: Analysis) -> dict[str, Any]:
-        return parts.picture(analysis, self.render)
+        return parts.picture(analysis)
 
     def _table(self, path: Path, analysis: Analysis) -> dict[str, Any]:
         return parts.layers(analysis, path)

@@ -22,13 +22,13 @@ class Session:
     _documents: Any = field(default=None, init=False)  # of the language server, which isn't imported before it starts
 
     @classmethod
-    def start(cls, folder: str, render: Callable[[str], str]) -> "Session":
-        """A session in a new folder. `render` turns DOT into SVG."""
+    def start(cls, folder: str) -> "Session":
+        """A session in a new folder."""
         place = Path(folder)
         place.mkdir(parents=True)
         for path in shipped_specs().values():
             shutil.copyfile(path, place / path.name)
-        session = cls(Page(place, lambda dot: render(dot).encode()))
+        session = cls(Page(place))
         session.page.checked = session._checked
         return session
 

@@ -1,14 +1,14 @@
 """A picture as DOT, the language of Graphviz."""
 
 from cifar_dsl.views.pictures.families import FAINT, FORK, FRAME, INK, LINE, LOOKS
-from cifar_dsl.views.pictures.model import Arrow, Box, Frame, Item, Picture
+from cifar_dsl.views.pictures.model import Arrow, Box, Direction, Frame, Item, Picture
 
 FONT = "Arial"  # Graphviz has its widths built in
 _INDENT = "    "
 
 
-def as_dot(picture: Picture) -> str:
-    """The text of a `.dot` file."""
+def as_dot(picture: Picture, direction: Direction = "down") -> str:
+    """The text of a `.dot` file, for Graphviz."""
     graph = {
         "label": _lines(picture.name, picture.notes),
         "labelloc": "t",
@@ -18,6 +18,7 @@ def as_dot(picture: Picture) -> str:
         "nodesep": "0.3",
         "ranksep": "0.2",
         "bgcolor": "white",
+        **({"rankdir": "LR"} if direction == "right" else {}),
     }
     node = {
         "shape": "box",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cifar_dsl.foundation.limits import Work
 from cifar_dsl.foundation.records import evolve, field, frozen
 from cifar_dsl.ir import Graph
-from cifar_dsl.views.pictures.stages import Reader, Stage
+from cifar_dsl.views.pictures.stages import Reader, Stage, merged
 
 _LONGEST = 32  # the maximum number of stages in a repeated row
 _MOST_COMPARED = 500_000  # values and stages of rows; beyond it, stages are drawn without folding
@@ -37,7 +37,8 @@ class _Folder:
         at = 0
         while at < len(stages):
             length, count = self._best(stages, at)
-            row = [evolve(stage, stages=self.fold(stage.stages)) for stage in stages[at : at + length]]
+            row = [merged(stages[at + i : at + length * count : length]) for i in range(length)]
+            row = [evolve(stage, stages=self.fold(stage.stages)) for stage in row]
             if count > 1:
                 row = [self._repeated(row, stages[at : at + length * count], count)]
             done += row
@@ -48,9 +49,7 @@ class _Folder:
         key = self.reader.number((count, *(stage.key for stage in row)))
         stop = whole[-1].stop
         if len(row) == 1:
-            # Later calls often leave out default arguments, so the shortest text is enough.
-            title = min((stage.title for stage in whole), key=len)
-            return evolve(row[0], title=title, key=key, stop=stop, count=count)
+            return evolve(row[0], key=key, stop=stop, count=count)
         return Stage(row[0].path, "", key, row[0].start, stop, tuple(row), count=count)
 
     def _best(self, stages: Sequence[Stage], at: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import re
 
 from cifar_dsl.foundation.records import define, field
 from cifar_dsl.views.pictures.families import FORK, FRAME, INK, LINE, LOOKS
-from cifar_dsl.views.pictures.model import Box, Item, Picture
+from cifar_dsl.views.pictures.model import Box, Direction, Item, Picture
 
 _INDENT = "    "
 # Without it, the first box of a frame covers the frame's title.
@@ -14,20 +14,21 @@ _CONFIG = "config: {flowchart: {subGraphTitleMargin: {top: 4, bottom: 28}}}"
 _SPECIAL = re.compile(r"[^A-Za-z0-9_ ()=,.:+/\[\]-]|\b_|_\b")
 
 
-def as_mermaid(picture: Picture) -> str:
+def as_mermaid(picture: Picture, direction: Direction = "down") -> str:
     """The text of a `.mmd` file."""
-    return _Writer(picture).text()
+    return _Writer(picture, direction).text()
 
 
 @define
 class _Writer:
     picture: Picture
+    direction: Direction
     _keys: dict[str, str] = field(factory=dict)  # numbered, since some words and all dots have a meaning in Mermaid
     _frames: int = 0
 
     def text(self) -> str:
         title = ": ".join([self.picture.name, *self.picture.notes])
-        lines = ["---", f"title: {json.dumps(title)}", _CONFIG, "---", "flowchart TD"]
+        lines = ["---", f"title: {json.dumps(title)}", _CONFIG, "---", f"flowchart {'LR' if self.direction == 'right' else 'TD'}"]
         for item in self.picture.items:
             lines += self._item(item, _INDENT)
         forks = {box.key for box in self.picture.boxes() if box.family == FORK}

@@ -1,8 +1,11 @@
 """A picture of a network, independent of formats: boxes, frames around boxes, and arrows between boxes."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from cifar_dsl.foundation.records import frozen
+
+Direction = Literal["down", "right"]  # in which tensors flow
 
 INPUT, OUTPUT = "@input", "@output"  # no path equals these keys
 

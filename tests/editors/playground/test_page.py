@@ -15,13 +15,12 @@ from cifar_dsl.editors.playground.catalogue import catalogue
 from cifar_dsl.editors.playground.session import Session
 from cifar_dsl.foundation.resources import shipped_specs
 
-SVG = '<svg xmlns="http://www.w3.org/2000/svg"><g class="graph"/></svg>'
 RESIDUAL = shipped_specs()["residual"].read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def session(tmp_path) -> Session:
-    return Session.start(str(tmp_path / "specs"), lambda dot: SVG if dot.startswith("digraph") else "")
+    return Session.start(str(tmp_path / "specs"))
 
 
 def part(session: Session, name: str, spec: str = "a.arch") -> dict:
