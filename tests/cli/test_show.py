@@ -223,7 +223,15 @@ def test_a_picture_is_written_in_the_format_of_its_name(cli, tiny, tmp_path, suf
     outcome = cli("show", tiny, "--picture", f"tiny.{suffix}")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", f"written to tiny.{suffix}\n")
     content = (tmp_path / f"tiny.{suffix}").read_bytes()
-    starts = {"mmd": b"---\n", "dot": b"digraph", "svg": b"<?xml", "png": b"\x89PNG", "PNG": b"\x89PNG", "pdf": b"%PDF", "tex": b"% tiny"}
+    starts = {
+        "mmd": b"---\n",
+        "dot": b"digraph",
+        "svg": b"<?xml",
+        "png": b"\x89PNG",
+        "PNG": b"\x89PNG",
+        "pdf": b"%PDF",
+        "tex": b"% tiny",
+    }
     assert content.startswith(starts[suffix])
 
 

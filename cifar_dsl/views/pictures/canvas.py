@@ -1,5 +1,6 @@
 """A picture with all its places: rectangles, lines and words, which each format only spells."""
 
+import math
 from collections.abc import Sequence
 
 from cifar_dsl.foundation.records import frozen
@@ -88,8 +89,8 @@ class Canvas:
 def head(points: Sequence[Point], length: float = 6.0) -> list[Point]:
     """The corners of the arrowhead at the end of a way."""
     (x, y), (a, b) = _direction(points), points[-1]
-    side = length * 0.38
-    return [(a, b), (a - length * x - side * y, b - length * y + side * x), (a - length * x + side * y, b - length * y - side * x)]
+    back, side = (a - length * x, b - length * y), 0.38 * length
+    return [(a, b), (back[0] - side * y, back[1] + side * x), (back[0] + side * y, back[1] - side * x)]
 
 
 def bends(points: Sequence[Point]) -> list[tuple[Point, Point, Point]]:
@@ -114,7 +115,7 @@ def _direction(points: Sequence[Point]) -> Point:
 
 
 def _distance(one: Point, other: Point) -> float:
-    return ((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2) ** 0.5
+    return math.dist(one, other)
 
 
 def _toward(start: Point, end: Point, distance: float) -> Point:

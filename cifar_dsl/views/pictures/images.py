@@ -27,7 +27,7 @@ def as_pdf(picture: Picture, direction: Direction = "down", theme: Theme = LIGHT
 
 
 def as_tikz(picture: Picture, direction: Direction = "down", theme: Theme = LIGHT) -> str:
-    """The picture as a `tikzpicture`, to `\\input` in a paper. Raises UserError if it is too large."""
+    """The picture as a `tikzpicture` for a paper in LaTeX. Raises UserError if it is too large."""
     return tikz_of(laid_out(picture, direction), theme)
 
 

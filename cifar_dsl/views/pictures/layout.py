@@ -13,6 +13,7 @@ _TITLE, _NOTE, _HEADING = 11.0, 8.8, 14.0  # font sizes
 _TITLE_LINE, _NOTE_LINE = 14.0, 11.5  # line heights
 _PAD = 12.0  # inside a box, beside its words, and inside a frame
 _MARGIN = 14.0  # around the picture
+_BESIDE = 10.0  # between a frame's title and the tensor that enters beside it
 _FORK = 2.2  # radius
 _SAMPLE = 9.0  # of a colour, in the legend
 _LONGEST_ARROWS = 3_000  # together, in rows of boxes; the time of a layout grows faster than that
@@ -23,7 +24,7 @@ def laid_out(picture: Picture, direction: Direction = "down") -> Canvas:
     length = picture.length_of_arrows
     if length > _LONGEST_ARROWS:
         raise UserError(
-            f"this picture is too large to lay out: its arrows pass {length:,} boxes (at most {_LONGEST_ARROWS:,})",
+            f"this picture is too large to arrange: its arrows pass {length:,} boxes (at most {_LONGEST_ARROWS:,})",
             "group stages in blocks, and expand fewer of them with `--depth`",
             "or write a .mmd or .dot file, which holds the network without a layout",
         )
@@ -40,7 +41,6 @@ class _Level:
     levels: "dict[str, _Level]"  # of the frames
     low: float  # across, with the frame's padding
     high: float
-    begin: float  # what the title takes of the start across, in pictures to the right
 
 
 @define(eq=False)
@@ -86,46 +86,47 @@ class _Layout:
     # ---- places
 
     def _level(self, items: tuple[Item, ...], frames: tuple[str, ...], frame: Frame | None) -> _Level:
-        levels = {item.key: self._level(item.items, (*frames, item.key), item) for item in items if isinstance(item, Frame)}
-        numbers = {item.key: number for number, item in enumerate(items)}
-        fed = {arrow.end for arrow in self._arrows}
+        levels = {
+            item.key: self._level(item.items, (*frames, item.key), item) for item in items if isinstance(item, Frame)
+        }
         cells = [
-            self._frame_cell(levels[item.key]) if isinstance(item, Frame) else self._box_cell(item, item.key not in fed)
-            for item in items
+            self._frame_cell(levels[item.key]) if isinstance(item, Frame) else self._box_cell(item) for item in items
         ]
+        links, arrows = self._links(items, frames)
+        if frame is None:
+            placed = place(cells, links, begin=0.0, end=0.0)
+            return _Level(items, placed, arrows, levels, placed.low, placed.high)
+        width, height = self._title_size(frame)
+        if not self._is_down:
+            placed = place(cells, links, begin=_PAD, end=_PAD)
+            missing = max(0.0, width + 2 * _PAD - placed.length)  # of room for the title
+            if missing:
+                placed = place(cells, links, begin=_PAD + missing / 2, end=_PAD + missing / 2)
+            return _Level(items, placed, arrows, levels, placed.low - _PAD - height + 2, placed.high + _PAD)
+        placed = place(cells, links, begin=height + 6, end=_PAD)
+        low, high = placed.low - _PAD, placed.high + _PAD
+        entries = [route[0][1] for route, link in zip(placed.routes, links, strict=True) if link.start == START]
+        if entries:
+            low = min(low, min(entries) - width - _PAD - _BESIDE)
+        if len(entries) == 1:  # the same room on both sides
+            high = max(high, 2 * entries[0] - low)
+        return _Level(items, placed, arrows, levels, low, max(high, low + width + 2 * _PAD))
+
+    def _links(self, items: Sequence[Item], frames: tuple[str, ...]) -> tuple[list[Link], tuple[tuple[int, ...], ...]]:
+        """The tensors of a level, and the arrows that each belongs to."""
+        numbers = {item.key: number for number, item in enumerate(items)}
         links: dict[tuple[str, int, int], Link] = {}
         arrows: dict[tuple[str, int, int], list[int]] = {}
         for number, arrow in enumerate(self._arrows):
             start, end = (self._at(key, frames, numbers) for key in (arrow.start, arrow.end))
-            if start is None and end is None or start == end:
-                continue  # it is outside, or inside a single frame
+            if start == end:
+                continue  # both ends are outside, or in one frame
             key = (arrow.start, START if start is None else start, END if end is None else end)
             arrows.setdefault(key, []).append(number)
-            link = links.setdefault(key, Link(*key))
+            links.setdefault(key, Link(*key))
             if arrow.label and start is not None and end is not None:
-                links[key] = evolve(link, **self._label_size(arrow.label))
-        title = frame and self._title_size(frame)
-        begin = end = 0.0
-        if title:
-            begin, end = (title[1] + 6.0, 12.0) if self._is_down else (_PAD, _PAD)
-        placed = place(cells, [*links.values()], begin=begin, end=end)
-        low, high, used = placed.low, placed.high, 0.0
-        if frame and title:
-            low, high = low - _PAD, high + _PAD
-            if self._is_down:
-                entries = [route[0][1] for route, key in zip(placed.routes, links, strict=True) if key[1] == START]
-                if entries:
-                    low = min(low, min(entries) - title[0] - _PAD - 10)
-                if len(entries) == 1:  # the same room on both sides
-                    high = max(high, 2 * entries[0] - low)
-                high = max(high, low + title[0] + 2 * _PAD)
-            else:
-                used = title[1] + 2.0
-                low -= used - 4.0
-                if placed.length < title[0] + 2 * _PAD:
-                    more = title[0] + 2 * _PAD - placed.length
-                    placed = place(cells, [*links.values()], begin=begin + more / 2, end=end + more / 2)
-        return _Level(items, placed, tuple(tuple(arrows[key]) for key in links), levels, low, high, used)
+                links[key] = self._labelled(links[key], arrow.label)
+        return [*links.values()], tuple(tuple(arrows[key]) for key in links)
 
     def _at(self, key: str, frames: tuple[str, ...], numbers: dict[str, int]) -> int | None:
         """The number of the item on this level that is or holds a box; None if the box is outside."""
@@ -134,16 +135,15 @@ class _Layout:
             return None
         return numbers[home[len(frames)] if len(home) > len(frames) else key]
 
-    def _box_cell(self, box: Box, is_first: bool) -> Cell:
+    def _box_cell(self, box: Box) -> Cell:
         if box.family == FORK:
             return Cell(_FORK, _FORK, 2 * _FORK, 0, side="start")
         width, height = self._box_size(box)
         along, across = (height, width) if self._is_down else (width, height)
-        return Cell(across / 2, across / 2, along, is_loose=is_first and box.key != INPUT, side="end")
+        return Cell(across / 2, across / 2, along, is_loose=box.key != INPUT, side="end")
 
     def _frame_cell(self, level: _Level) -> Cell:
         """A frame; its place across is its lower side."""
-        boxes = sum(1 for item in level.items)
         exits, entries = {}, {}
         for route, numbers in zip(level.placed.routes, level.arrows, strict=True):
             for number in numbers:
@@ -152,13 +152,11 @@ class _Layout:
                     entries[net] = route[0][1] - level.low
                 if self._is_outside(self._arrows[number].end, level):
                     exits[net] = route[-1][1] - level.low
-        return Cell(0.0, level.high - level.low, level.placed.length, boxes, exits, entries)
+        return Cell(0.0, level.high - level.low, level.placed.length, len(level.items), exits, entries)
 
     def _is_outside(self, key: str, level: _Level) -> bool:
         frames = self._homes[key]
-        return not any(
-            item.key == key or (isinstance(item, Frame) and item.key in frames) for item in level.items
-        )
+        return not any(item.key == key or (isinstance(item, Frame) and item.key in frames) for item in level.items)
 
     def _box_size(self, box: Box) -> Point:
         """Width and height."""
@@ -175,11 +173,11 @@ class _Layout:
         width, height = self._words_size(frame.title, frame.notes)
         return width, height + 4
 
-    def _label_size(self, label: str) -> dict[str, float]:
+    def _labelled(self, link: Link, label: str) -> Link:
         width = text_width(label, _NOTE)
         if self._is_down:
-            return {"label_length": 17.0, "label_after": width + 7}
-        return {"label_length": width + 12, "label_before": 14.0}
+            return evolve(link, label_length=17.0, label_after=width + 7)
+        return evolve(link, label_length=width + 12, label_before=14.0)
 
     # ---- marks
 
@@ -192,9 +190,7 @@ class _Layout:
                 self._draw(inner, along + start, across + middle - inner.low, (*frames, item.key))
             else:
                 self._draw_box(item, along + start, across + middle)
-        for route, (start, middle), numbers in zip(
-            level.placed.routes, level.placed.labels, level.arrows, strict=True
-        ):
+        for route, numbers in zip(level.placed.routes, level.arrows, strict=True):
             points = [(along + a, across + b) for a, b in route]
             for number in numbers:
                 self._extend(number, points)
@@ -258,9 +254,7 @@ class _Layout:
         shown = [_moved(mark, _MARGIN + (inner - width) / 2, top) for mark in marks]
         middle = _MARGIN + inner / 2
         head = [Words(middle, _MARGIN + 12, picture.name, _HEADING, "ink")]
-        head += [
-            Words(middle, _MARGIN + 27 + 13 * i, note, _NOTE + 1, "faint") for i, note in enumerate(picture.notes)
-        ]
+        head += [Words(middle, _MARGIN + 27 + 13 * i, note, _NOTE + 1, "faint") for i, note in enumerate(picture.notes)]
         bottom = top + height + 14
         for i, row in enumerate(rows):
             x = middle - (row[-1][2] + text_width(row[-1][1], _NOTE)) / 2

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -63,10 +64,10 @@ class Link:
 
 @frozen
 class Placed:
-    """A level with its places: of each cell the start along and the place across; of each link the route, and the place
-    of the label.
+    """A level with its places.
 
-    The level reaches from 0 to `length` along, and from `low` to `high` across.
+    `cells` has of each cell its start along and its place across, `routes` and `labels` of each link its way and the
+    place of its label. The level reaches from 0 to `length` along, and from `low` to `high` across.
     """
 
     cells: tuple[Point, ...]
@@ -213,7 +214,7 @@ class _Level:
                 chain.append(lanes[lane])
             chain.append(end)
             self._chains.append([])
-            for a, b in zip(chain, chain[1:], strict=False):
+            for a, b in pairwise(chain):
                 key = (id(a), id(b), link.net)
                 if key not in segments:
                     start_offset = 0.0 if a.cell is None else self.cells[a.cell].exits.get(link.net, 0.0)
@@ -349,11 +350,17 @@ def _order(rows: dict[int, list[_Node]]) -> None:
     rows.update(best)
 
 
-def _sort(nodes: list[_Node], lines: object, end: object, *, is_first: bool = False) -> None:
+def _sort(
+    nodes: list[_Node],
+    lines: Callable[[_Node], Sequence[_Segment]],
+    end: Callable[[_Segment], _Node],
+    *,
+    is_first: bool = False,
+) -> None:
     places = {id(node): number for number, node in enumerate(nodes)}
 
     def key(node: _Node) -> tuple[float, ...]:
-        others = [_position(segment, end(segment)) for segment in lines(node)]  # type: ignore[operator]
+        others = [_position(segment, end(segment)) for segment in lines(node)]
         middle = sum(others) / len(others) if others else node.order
         return (middle, node.is_lane, node.order) if is_first else (middle, places[id(node)])
 
@@ -372,9 +379,7 @@ def _position(segment: _Segment, node: _Node) -> float:
 def _crossings(rows: dict[int, list[_Node]]) -> int:
     total = 0
     for row in sorted(rows)[:-1]:
-        lines = sorted(
-            (_position(s, s.start), _position(s, s.end)) for node in rows[row] for s in node.down
-        )
+        lines = sorted((_position(s, s.start), _position(s, s.end)) for node in rows[row] for s in node.down)
         ends = [end for _, end in lines]
         for number, end in enumerate(ends):
             total += sum(other < end for other in ends[number + 1 :])
@@ -383,7 +388,7 @@ def _crossings(rows: dict[int, list[_Node]]) -> int:
 
 def _align(rows: dict[int, list[_Node]]) -> None:
     """Place the nodes of each row: aligned nodes as one, the others as near to each other as their order permits."""
-    for row, nodes in rows.items():
+    for nodes in rows.values():
         for number, node in enumerate(nodes):
             node.order = float(number)
     above, below = _ways(rows, up=True), _ways(rows, up=False)
@@ -445,7 +450,7 @@ def _place_blocks(rows: dict[int, list[_Node]]) -> None:
     for nodes in rows.values():
         for node in nodes:
             blocks[id(node.block)] = node.block  # type: ignore[assignment]
-        for a, b in zip(nodes, nodes[1:], strict=False):
+        for a, b in pairwise(nodes):
             distance = a.after + b.before + (_LANE_GAP if a.is_lane or b.is_lane else _GAP)
             before.setdefault(id(b.block), []).append((a, b, distance))
             after.setdefault(id(a.block), []).append((a, b, distance))
@@ -455,8 +460,18 @@ def _place_blocks(rows: dict[int, list[_Node]]) -> None:
     for sweep in range(_SWEEPS * 2):
         for block in reversed(ordered) if sweep % 2 == 0 else ordered:
             wanted = [
-                *(s.start_across - s.end_offset - n.offset for n in block.nodes for s in n.up if s.start.block is not block),
-                *(s.end_across - s.start_offset - n.offset for n in block.nodes for s in n.down if s.end.block is not block),
+                *(
+                    s.start_across - s.end_offset - n.offset
+                    for n in block.nodes
+                    for s in n.up
+                    if s.start.block is not block
+                ),
+                *(
+                    s.end_across - s.start_offset - n.offset
+                    for n in block.nodes
+                    for s in n.down
+                    if s.end.block is not block
+                ),
             ]
             if not wanted:
                 continue
@@ -465,9 +480,7 @@ def _place_blocks(rows: dict[int, list[_Node]]) -> None:
             block.place = max(low, min(high, median(wanted)))
 
 
-def _in_order(
-    blocks: dict[int, _Block], before: dict[int, list[tuple[_Node, _Node, float]]]
-) -> list[_Block]:
+def _in_order(blocks: dict[int, _Block], before: dict[int, list[tuple[_Node, _Node, float]]]) -> list[_Block]:
     """The blocks, each after those at its lower side."""
     ahead = {key: [id(a.block) for a, _, _ in before.get(key, ())] for key in blocks}
     return [blocks[key] for key in TopologicalSorter(ahead).static_order()]

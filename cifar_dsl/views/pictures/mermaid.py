@@ -28,7 +28,13 @@ class _Writer:
 
     def text(self) -> str:
         title = ": ".join([self.picture.name, *self.picture.notes])
-        lines = ["---", f"title: {json.dumps(title)}", _CONFIG, "---", f"flowchart {'LR' if self.direction == 'right' else 'TD'}"]
+        lines = [
+            "---",
+            f"title: {json.dumps(title)}",
+            _CONFIG,
+            "---",
+            f"flowchart {'LR' if self.direction == 'right' else 'TD'}",
+        ]
         for item in self.picture.items:
             lines += self._item(item, _INDENT)
         forks = {box.key for box in self.picture.boxes() if box.family == FORK}

@@ -4,8 +4,19 @@ import zlib
 from collections.abc import Sequence
 from functools import cache
 
-from cifar_dsl.views.pictures.canvas import Canvas, Dot, Line, Mark, Point, Rectangle, Words, bends, head, shaft
-from cifar_dsl.views.pictures.canvas import text_width
+from cifar_dsl.views.pictures.canvas import (
+    Canvas,
+    Dot,
+    Line,
+    Mark,
+    Point,
+    Rectangle,
+    Words,
+    bends,
+    head,
+    shaft,
+    text_width,
+)
 from cifar_dsl.views.pictures.families import Theme
 from cifar_dsl.views.png import FONT
 
@@ -154,8 +165,8 @@ def _escaped(text: str) -> str:
 
 def _stream(content: bytes, more: str = "") -> bytes:
     packed = zlib.compress(content, 9)
-    head_ = f"<< /Length {len(packed)} /Filter /FlateDecode{more} >>\nstream\n"
-    return head_.encode() + packed + b"\nendstream"
+    opening = f"<< /Length {len(packed)} /Filter /FlateDecode{more} >>\nstream\n"
+    return opening.encode() + packed + b"\nendstream"
 
 
 def _file(objects: Sequence[bytes]) -> bytes:
@@ -167,5 +178,5 @@ def _file(objects: Sequence[bytes]) -> bytes:
         content += f"{number} 0 obj\n".encode() + each + b"\nendobj\n"
     table = "".join(f"{at:010d} 00000 n \n" for at in places)
     trailer = f"<< /Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R >>"
-    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n{trailer}\nstartxref\n{len(content)}\n%%EOF\n"
-    return content + end.encode()
+    first = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n"
+    return content + f"{first}{table}trailer\n{trailer}\nstartxref\n{len(content)}\n%%EOF\n".encode()

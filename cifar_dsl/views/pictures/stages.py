@@ -73,7 +73,9 @@ class Reader:
         is_tied = scope.kind == "tied"
         key = self.number((is_tied, scope.label.partition("(")[0], *(stage.key for stage in stages)))
         values = scope.values
-        return Stage(scope.path, _short(scope.label), key, values.start, values.stop, stages, is_block=True, is_tied=is_tied)
+        return Stage(
+            scope.path, _short(scope.label), key, values.start, values.stop, stages, is_block=True, is_tied=is_tied
+        )
 
     def _scope(self, scope: Scope) -> Stage:
         stages = tuple(self._stages(scope))

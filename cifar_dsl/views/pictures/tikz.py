@@ -16,8 +16,8 @@ _SPECIAL = {
     "'": r"\textquotesingle{}",
 }
 _ANCHORS = {"start": "base west", "middle": "base"}
-_HEAD = r"""% {name}: in a paper, \input this file. The preamble needs \usepackage{{tikz}}, \usepackage[T1]{{fontenc}} and
-% \usepackage{{textcomp}}. \resizebox{{\columnwidth}}{{!}}{{\input{{...}}}} fits it into a column.
+_HEAD = r"""% {name}: in a paper, \input this file. The preamble needs \usepackage{{tikz}}, \usepackage{{textcomp}} and
+% \usepackage[T1]{{fontenc}}. \resizebox{{\columnwidth}}{{!}}{{\input{{...}}}} fits it into a column.
 """
 
 

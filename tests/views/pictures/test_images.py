@@ -59,6 +59,7 @@ def test_a_png_shows_the_same_picture(residual):
     assert image.format == "PNG"
     root = ElementTree.fromstring(as_svg(residual))
     points = [float(root.get(side, "").removesuffix("pt")) for side in ("width", "height")]
+    # Sizes are rounded to whole pixels.
     assert all(abs(pixels - 2 * point) <= 1 for pixels, point in zip(image.size, points, strict=True))
     colours = {colour for _, colour in image.convert("RGB").getcolors(10**6)}
     assert {(255, 255, 255), (0xCF, 0xE2, 0xF5), (0xF7, 0xF8, 0xFA)} <= colours

@@ -24,7 +24,7 @@ def skips(count: int) -> Graph:
 @pytest.mark.parametrize("make", [as_svg, as_png])
 @pytest.mark.parametrize("count", [300, 1_500])
 def test_a_picture_with_long_arrows_is_refused_at_once(make, count):
-    with pytest.raises(UserError, match="too large to lay out") as caught:
+    with pytest.raises(UserError, match="too large to arrange") as caught:
         make(draw(skips(count), "a"))
     assert any(".dot" in line for line in caught.value.help)
 
