@@ -1,6 +1,5 @@
 """What pages and panes beside a text show of its spec, as data for JSON."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ def heading(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def picture(analysis: Analysis, render: Callable[[str], bytes] | None = None) -> dict[str, Any]:
-    """The network as SVG; `render` is as in `as_svg`. Raises UserError without Graphviz, or if it is too large."""
-    return {"svg": as_svg(draw(analysis.graph, analysis.program.name.text), render).decode()}
+def picture(analysis: Analysis) -> dict[str, Any]:
+    """The network as SVG. Raises UserError if it is too large."""
+    return {"svg": as_svg(draw(analysis.graph, analysis.program.name.text)).decode()}
 
 
 def layers(analysis: Analysis, path: Path) -> dict[str, Any]:

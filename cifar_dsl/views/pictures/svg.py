@@ -27,8 +27,10 @@ def svg_of(canvas: Canvas, theme: Theme | None) -> str:
         if theme.paper:
             page = {"width": "100%", "height": "100%", "fill": theme.paper}
             ElementTree.SubElement(root, "rect", page)
+    texts = ElementTree.Element("g", {"pointer-events": "none"})  # so that tooltips of boxes show
     for mark in canvas.marks:
-        _add(root, mark, theme)
+        _add(texts if isinstance(mark, Words) else root, mark, theme)
+    root.append(texts)
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -36,14 +38,16 @@ def _add(root: ElementTree.Element, mark: Mark, theme: Theme | None) -> None:
     match mark:
         case Rectangle():
             size = {"x": mark.x, "y": mark.y, "width": mark.width, "height": mark.height, "rx": mark.radius}
-            rect = ElementTree.SubElement(root, "rect", {name: _number(value) for name, value in size.items()})
+            group = root
+            if mark.tip:
+                group = ElementTree.SubElement(root, "g", {"class": "cluster" if mark.look == "frame" else "node"})
+                ElementTree.SubElement(group, "title").text = mark.tip
+            rect = ElementTree.SubElement(group, "rect", {name: _number(value) for name, value in size.items()})
             if theme:
                 look = theme.looks[mark.look]
                 rect.attrib |= {"fill": look.fill, "stroke": look.border}
             else:
                 rect.set("class", mark.look)
-            if mark.tip:
-                ElementTree.SubElement(rect, "title").text = mark.tip
         case Line():
             colours = {"fill": "none", "stroke": theme.line} if theme else {"class": "arrow"}
             body = shaft(mark.points) if mark.has_head else mark.points

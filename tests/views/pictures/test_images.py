@@ -19,7 +19,7 @@ from cifar_dsl.views.pictures.model import Arrow, Box
 from cifar_dsl.views.png import FONT
 
 SVG = "{http://www.w3.org/2000/svg}"
-ELEMENTS = {"svg", "rect", "title", "polygon", "path", "text", "circle"}
+ELEMENTS = {"svg", "g", "rect", "title", "polygon", "path", "text", "circle"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def residual() -> Picture:
 
 def test_an_svg_shows_all_boxes_with_their_paths_as_tooltips(residual):
     root = ElementTree.fromstring(as_svg(residual))
-    titles = {rect.findtext(f"{SVG}title") for rect in root.iter(f"{SVG}rect")}
+    titles = {group.findtext(f"{SVG}title") for group in root.iter(f"{SVG}g")}
     assert {"unit", "unit.add", "unit3.add.branch1.conv2"} <= titles
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert texts[:2] == ["residual", "212,714 parameters, 30,147,200 multiply-accumulates"]
