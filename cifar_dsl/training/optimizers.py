@@ -1,6 +1,8 @@
 """The optimizers of a recipe: one per parameter group, and one for all other parameters."""
 
+import inspect
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -231,5 +233,17 @@ def _make(
             keywords["fused"] = True  # the same arithmetic in one pass over the weights
         if inputs_on_device and declared.has_capturable and device.type == "cuda":
             keywords["capturable"] = True  # the step counter lies on the device
-    optimizer: torch.optim.Optimizer = resolve(lowering.target, classes)(parameters, **keywords)
+    optimizer: torch.optim.Optimizer = _uncompiled(resolve(lowering.target, classes))(parameters, **keywords)
     return optimizer
+
+
+@cache
+def _uncompiled(optimizer: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """The same optimizer, for use outside `torch.compile`, without the decorators of its methods.
+
+    They keep torch's compiler away from the methods, and import it to do so, which takes longer than `import torch`.
+    """
+    decorated = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in decorated}
+    methods["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return type(optimizer.__name__, (optimizer,), methods)

@@ -48,7 +48,7 @@ def main() -> None:
     folder = Path(sys.argv[1]).resolve()
     reference = analyze(specs_directory() / "baseline.arch")
     _use(sorted(_CASES.rglob("*.arch")), _CASES, reference)
-    _use(sorted(specs_directory().rglob("*.arch")), specs_directory(), reference)
+    _use(sorted(specs_directory().glob("*.arch")), specs_directory(), reference)
     _complete_classes()
     specs = sorted(path for path in folder.glob("*.arch") if not path.is_symlink())  # `extends` reaches links
     events: list[str] = []

@@ -28,7 +28,7 @@ model {
 
 train {
     data        npz("00")
-    epochs      60
+    epochs      {epochs}
     batch       16
     augment     crop(padding=1) -> flip
     optimizer   adamw(lr=3e-3)
@@ -56,12 +56,13 @@ class Trial:
     found: dict[str, object]
 
 
-def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compare") -> Trial:
+def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compare", epochs: int = 60) -> Trial:
     """Kill a command of COMMANDS in turn during a training and at a random moment, and let it finish.
 
-    A kill hits all processes, only a worker, or only the parent, in turn.
+    A kill hits all processes, only a worker, or only the parent, in turn. The first comes `epochs` / 60 seconds after a
+    checkpoint at the latest, since trainings of few epochs are short.
     """
-    _prepare(folder, seed)
+    _prepare(folder, seed, epochs)
     chance = random.Random(seed)
     begun = time.perf_counter()
     _finish(folder, "whole", command)
@@ -75,7 +76,7 @@ def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compa
             _wait(process, chance.uniform(0, duration_s))
         else:
             _wait(process, _TIMEOUT_S, lambda before=before: _checkpoints(folder) != before)
-            _wait(process, chance.uniform(0, 1))
+            _wait(process, chance.uniform(0, epochs / 60))
         if process.poll() is None:
             _kill(process, _VICTIMS[number % len(_VICTIMS)])
         midway += any(folder.glob("killed/*/*.partial"))
@@ -130,7 +131,7 @@ def compared_here_and_on_a_cluster(folder: Path) -> tuple[dict[str, object], dic
     return _essence(folder, "here"), _essence(folder, "there")
 
 
-def _prepare(folder: Path, seed: int) -> None:
+def _prepare(folder: Path, seed: int, epochs: int = 60) -> None:
     random_pixels = np.random.default_rng(seed)
     np.savez(
         folder / "pictures.npz",
@@ -140,7 +141,7 @@ def _prepare(folder: Path, seed: int) -> None:
         y_test=np.arange(50) % 10,
     )
     for name, text in SPECS.items():
-        (folder / f"{name}.arch").write_text(text, encoding="utf-8")
+        (folder / f"{name}.arch").write_text(text.replace("{epochs}", str(epochs)), encoding="utf-8")
 
 
 def _begin(folder: Path, name: str, command: str = "compare", *more: str) -> "subprocess.Popen[bytes]":

@@ -81,10 +81,11 @@ class Spectral(WeightFunction):
     """A matrix divided by an estimate of its largest singular value, which each use in training improves."""
 
     def tensors(self, rows: Tensor, random: Any = None) -> dict[str, Tensor]:
-        left = torch.empty_like(rows[:, 0])
-        right = torch.empty_like(rows[0]).normal_(generator=random)
-        for _ in range(15):
-            self.advance(rows, left, right)
+        left, right = torch.empty_like(rows[:, 0]), torch.empty_like(rows[0])
+        if not rows.is_meta:  # where there is nothing to compute, torch would import its compiler, which takes seconds
+            right.normal_(generator=random)
+            for _ in range(15):
+                self.advance(rows, left, right)
         return {"left": left, "right": right}
 
     def advance(self, rows: Tensor, *tensors: Tensor) -> None:
