@@ -58,7 +58,7 @@ def test_a_valid_text_has_the_tree_of_the_parser_and_no_errors(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@settings(max_examples=15, derandomize=True, deadline=None)
+@settings(max_examples=5, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_one_damaged_token_keeps_everything_else_in_the_tree(name: str, data: st.DataObject) -> None:
     text = TEXTS[name]

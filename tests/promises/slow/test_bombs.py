@@ -1,8 +1,10 @@
 """Small inputs that expand to something huge are refused before anything is allocated."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,29 +16,41 @@ _REFUSED_S = 5  # the promise is 1 s on an idle machine: see bench/promises.py
 _LARGEST_S = 30
 
 
-def measured(path: Path, override: str = "") -> tuple[set[str], float, int]:
-    """The codes of the errors, the CPU time in seconds and the peak memory in bytes."""
-    arguments = ["--set", override] if override else []
-    done = subprocess.run(
-        [sys.executable, _PROGRAM, path, *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    return set(found["codes"]), found["time_s"], found["memory"]
+Measured = Callable[..., tuple[set[str], float, int]]
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[Measured]:
+    """The codes of the errors, the CPU time in seconds and the peak memory in bytes, in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+
+        def measure(path: Path, *overrides: str) -> tuple[set[str], float, int]:
+            print(json.dumps([str(path), *overrides]), file=program.stdin, flush=True)
+            found = json.loads(program.stdout.readline())
+            assert "codes" in found, found
+            return set(found["codes"]), found["time_s"], found["memory"]
+
+        yield measure
+        program.stdin.close()
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_within_time_and_memory(tmp_path: Path, name: str) -> None:
+def test_a_bomb_is_refused_within_time_and_memory(tmp_path: Path, measured: Measured, name: str) -> None:
     bomb = BOMBS[name]
     path = tmp_path / "bomb.arch"
     bomb.put(path)
-    codes, time_s, memory = measured(path, bomb.override)
+    codes, time_s, memory = measured(path, *filter(None, [bomb.override]))
     assert codes == {bomb.code}
     assert memory < _MEMORY
     assert time_s < _REFUSED_S
 
 
-def test_costly_texts_stay_within_time_and_memory(tmp_path: Path, full: bool) -> None:
+def test_costly_texts_stay_within_time_and_memory(tmp_path: Path, measured: Measured, full: bool) -> None:
     """All of them with --full, else those whose texts and networks keep most, and what takes no steps."""
     texts = costly()
     kept = ["a list in the text of every call", "a text in the text of every call", "missing arguments", "named skips"]
@@ -50,7 +64,7 @@ def test_costly_texts_stay_within_time_and_memory(tmp_path: Path, full: bool) ->
 
 
 @pytest.mark.parametrize("name", LARGEST)
-def test_the_largest_files_stay_within_time_and_memory(tmp_path: Path, name: str) -> None:
+def test_the_largest_files_stay_within_time_and_memory(tmp_path: Path, measured: Measured, name: str) -> None:
     text, expected = LARGEST[name]
     path = tmp_path / "largest.arch"
     path.write_text(text, encoding="utf-8")
