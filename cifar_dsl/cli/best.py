@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cattrs
+
 from cifar_dsl.cli import results
 from cifar_dsl.cli.compare import Contestant, open_data
 from cifar_dsl.cli.jobs import Outcome, train_missing
@@ -15,7 +17,7 @@ from cifar_dsl.cli.until_decided import Trained, declared, trained_of
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.comparison.effects import Sample
 from cifar_dsl.experiments.comparison.plan import Plan, next_seeds
-from cifar_dsl.experiments.comparison.sentences import points
+from cifar_dsl.experiments.comparison.sentences import range_text
 from cifar_dsl.experiments.elimination import (
     FRESH,
     MARGIN,
@@ -29,7 +31,7 @@ from cifar_dsl.experiments.elimination import (
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import SweepError
 from cifar_dsl.foundation.records import evolve, frozen
-from cifar_dsl.foundation.text import columns
+from cifar_dsl.foundation.text import accuracy_in_percent, columns, points
 from cifar_dsl.runs import Run
 from cifar_dsl.training.options import SweepOptions
 
@@ -44,12 +46,27 @@ _LOWER_RATES = "sweep over lower learning rates: --set train.optimizer.lr=1e-4,1
 
 
 @frozen
+class Candidate:
+    """A spec in a search: the mean accuracy on the held-out images of its `n` runs of `epochs` epochs.
+
+    `worse_by` is by how much it may be worse than the best, in accuracy; None if that is unknown, or it is out.
+    """
+
+    name: str
+    epochs: float
+    n: int
+    validation: float | None
+    worse_by: float | None = None
+    remark: str = ""
+
+
+@frozen
 class Found:
-    """The name of the spec that was chosen, why, and the rows of a table of all."""
+    """The name of the spec that was chosen, why, and all that were searched."""
 
     chosen: str
     reason: str
-    rows: tuple[tuple[str, ...], ...]
+    candidates: tuple[Candidate, ...]
 
 
 def find_best(contestants: Sequence[Contestant], path: Path, options: SweepOptions) -> int:
@@ -82,7 +99,7 @@ def find_best(contestants: Sequence[Contestant], path: Path, options: SweepOptio
         outcome = train_missing(specs, patient, display_names=names, seeds=seeds)
     if not found.worse_by:
         raise SweepError(f"all {len(names)} combinations diverge", _LOWER_RATES)
-    return _measure(opened, _eliminated(plan, found, samples, names), path, options)
+    return _measure(opened, _eliminated(plan, found, samples, opened), path, options)
 
 
 def halve(load: Callable[[int | None], Sequence[Contestant]], path: Path, options: SweepOptions) -> int:
@@ -100,7 +117,7 @@ def halve(load: Callable[[int | None], Sequence[Contestant]], path: Path, option
     results.prepare(options.out)
     full = epochs.pop()
     left = [each.display_name for each in contestants]
-    rows: dict[str, tuple[str, ...]] = {}
+    candidates: dict[str, Candidate] = {}
     for count in rounds_of(len(left), math.ceil(full)):
         used = min(count, full)
         opened = [one for one in open_data(load(None if used == full else count), options) if _name(one) in left]
@@ -115,14 +132,14 @@ def halve(load: Callable[[int | None], Sequence[Contestant]], path: Path, option
             runs = _validated(options.runs, each.spec.fingerprint, dataset.digest)
             sample = Sample(tuple(runs.accuracies[seed] for seed in options.all_seeds if seed in runs.accuracies))
             scores[each.display_name] = sample.mean
-            rows[each.display_name] = (each.display_name, f"{used:g}", str(sample.n), _accuracy(sample.mean))
+            candidates[each.display_name] = Candidate(each.display_name, used, sample.n, sample.mean)
         left = better_half(scores)
     best = left[0]
     if scores[best] is None:
         raise SweepError("the last combinations diverge", _LOWER_RATES)
-    table = [("spec", "epochs", "n", "validation"), *(rows[each.display_name] for each in contestants)]
     reason = "the last of the halving, which guarantees nothing"
-    return _measure(opened, Found(best, reason, tuple(table)), path, options)
+    found = Found(best, reason, tuple(candidates[each.display_name] for each in contestants))
+    return _measure(opened, found, path, options)
 
 
 def list_rounds(contestants: Sequence[Contestant], options: SweepOptions) -> str:
@@ -180,24 +197,25 @@ def _in_short(found: Standing, names: Mapping[str, str]) -> str:
     return f"{len(found.worse_by)} of {len(names)} may be the best{worse}"
 
 
-def _eliminated(plan: Plan, found: Standing, samples: Mapping[str, Sample], names: Mapping[str, str]) -> Found:
-    """What elimination has found, with a row for each spec, the most accurate first."""
-    rows = [("spec", "n", "validation", "worse than the best", "")]
+def _eliminated(plan: Plan, found: Standing, samples: Mapping[str, Sample], opened: "Opened") -> Found:
+    """What elimination has found, the most accurate spec first."""
+    names = _names(opened)
+    epochs = {each.spec.fingerprint: each.spec.analysis.require_recipe().epochs for each, _ in opened}
+    candidates = []
     for name, sample in sorted(samples.items(), key=lambda item: item[1].mean or 0.0, reverse=True):
+        least = found.worse_by.get(name, math.inf)
+        better = found.eliminated.get(name)
+        remark = f"worse than {names[better]}" if better else "diverges"
         if name in found.worse_by:
-            least = found.worse_by[name]
-            most = f"by at most {points(least)}" if math.isfinite(least) else ""
             remark = "chosen" if name == found.chosen else "may be the best"
-        else:
-            better = found.eliminated[name]
-            most, remark = "", f"worse than {names[better]}" if better else "diverges"
-        rows.append((names[name], str(sample.n), _accuracy(sample.mean), most, remark))
+        worse_by = least if math.isfinite(least) else None
+        candidates.append(Candidate(names[name], epochs[name], sample.n, sample.mean, worse_by, remark))
     reason = f"at most {points(found.worse_by[found.chosen])} points of validation accuracy worse than the best (95 %)"
     if len(found.worse_by) == 1:
         reason = "the best by validation accuracy (95 %)"
     if not is_decided(plan.design, found):
         reason += f"; not decided within {points(plan.design.margin or 0.0)} points by {plan.cap} seeds"
-    return Found(names[found.chosen], reason, tuple(rows))
+    return Found(names[found.chosen], reason, tuple(candidates))
 
 
 def _measure(opened: "Opened", found: Found, path: Path, options: SweepOptions) -> int:
@@ -215,11 +233,11 @@ def _measure(opened: "Opened", found: Found, path: Path, options: SweepOptions) 
         return outcome.exit_code
     trained = trained_of(options.runs, spec.fingerprint, dataset.digest)
     sample = Sample(tuple(trained.accuracies[seed] for seed in seeds if seed in trained.accuracies))
-    for line in columns(found.rows, right=frozenset({1, 2})):
+    for line in columns(_rows(found.candidates), right=frozenset({1, 2, 3})):
         print_result(line)
     print_result("")
     print_result(f"chosen: {found.chosen}, {found.reason}")
-    between = f", 95 % interval {' to '.join(map(_accuracy, sample.interval))}" if sample.interval else ""
+    between = f", 95 % interval {range_text(sample.interval)} %" if sample.interval else ""
     diverged = sum(seed in trained.diverged for seed in seeds)
     lost = f"; {counted(diverged, 'run')} diverged" if diverged else ""
     measured = f"{_accuracy(sample.mean)} ({counted(sample.n, 'fresh seed')}{between}{lost})"
@@ -230,9 +248,17 @@ def _measure(opened: "Opened", found: Found, path: Path, options: SweepOptions) 
     return outcome.exit_code
 
 
+def _rows(candidates: Sequence[Candidate]) -> list[list[str]]:
+    rows = [["spec", "epochs", "n", "validation", "worse than the best", ""]]
+    for each in candidates:
+        most = "" if each.worse_by is None else f"by at most {points(each.worse_by)}"
+        rows.append([each.name, f"{each.epochs:g}", str(each.n), _accuracy(each.validation), most, each.remark])
+    is_empty = [not any(column[1:]) for column in zip(*rows, strict=True)]
+    return [[cell for cell, empty in zip(row, is_empty, strict=True) if not empty] for row in rows]
+
+
 def _write(found: Found, spec: "api.Spec", seeds: Sequence[int], sample: Sample, options: SweepOptions) -> None:
     """Write best.json to the folder for results."""
-    head, *rows = found.rows
     content = {
         "chosen": found.chosen,
         "fingerprint": spec.fingerprint,
@@ -240,12 +266,12 @@ def _write(found: Found, spec: "api.Spec", seeds: Sequence[int], sample: Sample,
         "reason": found.reason,
         "fresh_seeds": list(seeds),
         "accuracies": sample.accuracies,
-        "specs": [dict(zip((name or "remark" for name in head), row, strict=True)) for row in rows],
+        "specs": cattrs.unstructure(found.candidates),
     }
     with results.writing_to(options.out):
         write_atomically(options.out / "best.json", (json.dumps(content, indent=2) + "\n").encode(), follow=True)
     note(f"written to {options.out / 'best.json'}")
 
 
-def _accuracy(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _accuracy(share: float | None) -> str:
+    return "" if share is None else accuracy_in_percent(share)
