@@ -31,14 +31,22 @@ def command(codes: tuple[str, ...]) -> None:
         return
     for code in codes:
         if code.upper() not in known_codes():
-            near = nearest(code, known_codes())
-            advice = f"Did you mean {near!r}?" if near else "`cifar-dsl explain` lists them all."
-            raise click.UsageError(f"There is no code {code!r}. {advice}")
+            raise click.UsageError(f"There is no code {code!r}. {_advice(code)}")
     for i, code in enumerate(dict.fromkeys(code.upper() for code in codes)):  # each once
         if i:
             print_result("")
         print_heading(f"{code}: {known_codes()[code].title}")
         print_text("\n" + known_codes()[code].explanation.strip())
+
+
+def _advice(code: str) -> str:
+    """Where to look for what is no code: a name of the language, or a misspelling."""
+    from cifar_dsl.views.reference import sections
+
+    if any(code in section for section in sections().values()):
+        return f"`cifar-dsl reference {code}` describes this name."
+    near = nearest(code, known_codes())
+    return f"Did you mean {near!r}?" if near else "`cifar-dsl explain` lists them all."
 
 
 def _list(severity: str, head: str) -> str:

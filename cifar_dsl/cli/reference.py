@@ -8,7 +8,8 @@ from click.shell_completion import CompletionItem
 from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.completion_items import word_items
 from cifar_dsl.cli.output import print_heading, print_result
-from cifar_dsl.language.diagnostics import nearest
+from cifar_dsl.foundation.text import listed
+from cifar_dsl.language.diagnostics import known_codes, nearest
 from cifar_dsl.views.reference import entries, sections
 from cifar_dsl.views.reference_pages import heading, index, named_sections, page, section_page
 
@@ -54,6 +55,16 @@ def command(name: str | None) -> None:
         for line in section_page(lists[name], width):
             print_result(line)
     elif not matching:
-        near = nearest(name, {known for section in lists.values() for known in section} | lists.keys())
-        advice = f"Did you mean {near!r}?" if near else "`cifar-dsl reference` lists all names."
-        raise click.UsageError(f"There is no entry {name!r}. {advice}")
+        raise click.UsageError(f"There is no entry {name!r}. {_advice(name)}")
+
+
+def _advice(name: str) -> str:
+    """Where to look for a name without an entry: a code, an argument, or a misspelling."""
+    if name.upper() in known_codes():
+        return f"`cifar-dsl explain {name.upper()}` explains this code."
+    known = {entry.name: entry for section in sections().values() for entry in section.values()}
+    owners = [entry.name for entry in known.values() if name in {argument for argument, *_ in entry.arguments}]
+    if owners:
+        return f"It is an argument of {listed(owners, 'and')}: `cifar-dsl reference {owners[0]}`."
+    near = nearest(name, known.keys() | named_sections().keys())
+    return f"Did you mean {near!r}?" if near else "`cifar-dsl reference` lists all names."

@@ -51,9 +51,10 @@ def test_an_unknown_code_suggests_the_nearest(cli):
 
 
 def test_a_word_that_is_near_to_no_code(cli):
-    outcome = cli("explain", "conv")
+    outcome = cli("explain", "qwerty")
     assert outcome.code == 2
-    assert "There is no code 'conv'. `cifar-dsl explain` lists them all." in outcome.err
+    assert "There is no code 'qwerty'. `cifar-dsl explain` lists them all." in outcome.err
+    assert "There is no code 'conv'. `cifar-dsl reference conv` describes this name." in cli("explain", "conv").err
 
 
 def test_headings_are_bold_where_colours_are_wanted(cli):

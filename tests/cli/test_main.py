@@ -21,10 +21,31 @@ def test_the_version_is_shown(cli):
     assert (outcome.code, outcome.out, outcome.err) == (0, f"cifar-dsl {cifar_dsl.__version__}\n", "")
 
 
-def test_help_lists_every_command(cli):
+def test_help_lists_every_command(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     outcome = cli("--help")
     assert outcome.code == 0
     assert all(f"\n  {name}  " in outcome.out for name in COMMANDS)
+    assert len(outcome.out.splitlines()) <= 44
+    assert max(map(len, outcome.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", [(), ("data",)])
+def test_a_group_without_a_command_prints_its_help(cli, command):
+    outcome = cli(*command)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == cli(*command, "--help").out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_in_help_name_their_command_and_its_options(cli, name):
+    out = cli(name, "--help").out
+    whole = cli(name, "--help-all").out if "--help-all" in out else out
+    _, _, examples = out.partition("\nExamples:\n")
+    for example in filter(None, map(str.strip, examples.partition("\n\n")[0].splitlines())):
+        program, command, *given = shlex.split(example, comments=True)
+        assert (program, command) == ("cifar-dsl", name)
+        assert all(flag in whole for flag in given if flag.startswith("--"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -68,7 +68,17 @@ def test_a_setting_and_its_choice(cli):
     assert "Cosine decay" in cli("reference", "cosine").out
 
 
-def test_an_unknown_name_suggests_the_nearest(cli):
-    outcome = cli("reference", "convv")
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("convv", "Did you mean 'conv'?"),
+        ("layer", "Did you mean 'layers'?"),
+        ("e0302", "`cifar-dsl explain E0302` explains this code."),
+        ("momentum", "It is an argument of bn, sgd, rmsprop, muon and one_cycle: `cifar-dsl reference bn`."),
+        ("qwertyuiop", "`cifar-dsl reference` lists all names."),
+    ],
+)
+def test_an_unknown_name_leads_on(cli, name, advice):
+    outcome = cli("reference", name)
     assert outcome.code == 2
-    assert "Did you mean 'conv'?" in outcome.err
+    assert advice in " ".join(outcome.err.split())

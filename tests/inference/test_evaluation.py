@@ -70,7 +70,7 @@ def test_the_most_confident_mistakes_come_first() -> None:
     ]
     assert [each.index for each in found.mistakes(1)] == [2]
     assert mistakes._repr_html_().count("<img") == 3
-    assert str(mistakes[0]) == "dog, taken for frog (image 2): 0.800"
+    assert str(mistakes[0]) == "dog, taken for frog (image 2): 80.0 %"
 
 
 def test_scores_that_are_no_numbers_are_wrong_and_never_confident() -> None:

@@ -84,7 +84,7 @@ def written(tmp_path, predicted: np.ndarray):
 
 def test_a_finding_names_the_run_the_figures_and_the_usual_cause(tmp_path):
     found = find_chance(written(tmp_path, np.random.default_rng(0).integers(0, 10, 2000)))
-    assert found.message.startswith("mine seed 0 is at chance level: an accuracy of 0.")
+    assert found.message.startswith("mine seed 0 is at chance level: an accuracy of ")
     assert found.message.endswith("on 2,000 test images is no better than guessing")
     assert "the learning rate is too high: lower it (--set train.optimizer.lr=...)" in found.help[0]
 
