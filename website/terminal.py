@@ -1,12 +1,11 @@
-"""The recording of a terminal that README.md shows: `python -m website.terminal` writes docs/pictures/terminal.svg.
+"""The recording of a terminal that README.md shows, docs/pictures/terminal.svg; `website.figures` writes it.
 
-The error is what `check` prints, and the table what `compare` prints about the figures of docs/results/eight-specs.
-Both are computed here, so a test notices when the picture is stale.
+The error is what `check` prints, and the table what `compare` prints. Both are computed here, so a test notices when
+the picture is stale.
 """
 
 import contextlib
 import io
-import json
 import re
 import shutil
 import tempfile
@@ -14,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-import cattrs
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
@@ -26,7 +24,6 @@ from cifar_dsl.foundation.resources import specs_directory
 from website.tree import ROOT
 
 PICTURE = ROOT / "docs" / "pictures" / "terminal.svg"
-_FIGURES = ROOT / "docs" / "results" / "eight-specs" / "comparison.json"
 # A variant whose shortcut doesn't fit; its message shows what to write.
 _MINE = """\
 arch mine extends "baseline.arch"
@@ -37,7 +34,7 @@ block unit(c) {
 }
 """
 _COMPARE = "cifar-dsl compare specs/ --no-train"
-_COLUMNS = 108  # of the terminal; longer lines wrap
+_COLUMNS = 118  # of the terminal; longer lines wrap
 _WIDTH, _HEIGHT = 7.8, 18  # of a character, in units of the picture
 _MARGIN, _BAR = 18, 34
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -46,15 +43,16 @@ _DOTS = ("#ff5f57", "#febc2e", "#28c840")
 _COLOURS = {1: "#ff6a6a", 2: "#7fd88f", 3: "#f3d37a", 4: "#82aaff", 5: "#c792ea", 6: "#7fdbca"}  # by ANSI's numbers
 
 
-def write() -> None:
+def write(comparison: Comparison) -> None:
     """Write the picture."""
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(drawn(), encoding="utf-8")
+    PICTURE.write_text(drawn(comparison), encoding="utf-8")
 
 
-def drawn() -> str:
+def drawn(comparison: Comparison) -> str:
     """The picture as SVG."""
-    return _svg([*_command("cifar-dsl check mine.arch", _checked()), Text(), *_command(_COMPARE, _compared())])
+    compared = _command(_COMPARE, _compared(comparison))
+    return _svg([*_command("cifar-dsl check mine.arch", _checked()), Text(), *compared])
 
 
 def _command(command: str, output: Iterable[str]) -> Iterator[Text]:
@@ -73,11 +71,9 @@ def _checked() -> list[str]:
     return printed.getvalue().rstrip("\n").split("\n")
 
 
-def _compared() -> list[str]:
-    """The table that `compare` prints about the recorded figures, without the sentences and notes below it."""
-    recorded = json.loads(_FIGURES.read_text(encoding="utf-8"))
-    recorded["rows"] = [{"cross_entropy": None} | row for row in recorded["rows"]]  # recorded since
-    lines = as_text(cattrs.structure(recorded, Comparison))
+def _compared(comparison: Comparison) -> list[str]:
+    """The table that `compare` prints, without the sentences and notes below it."""
+    lines = as_text(comparison)
     return lines[: lines.index("")]
 
 
@@ -121,7 +117,3 @@ def _look(style: Style | None) -> str:
     colour = style.color
     fill = colour and (colour.name if colour.triplet else _COLOURS.get((colour.number or 0) % 8))
     return (f' fill="{fill}"' if fill else "") + (' font-weight="bold"' if style.bold else "")
-
-
-if __name__ == "__main__":
-    write()

@@ -61,6 +61,11 @@ def test_the_installed_copy_is_the_one_that_runs(installed, elsewhere):
     assert places[1].read_bytes() == (CHECKOUT / "grammar" / "arch.lark").read_bytes()
 
 
+def test_it_brings_one_package(installed):
+    """A second one, such as `website`, would be importable under that name wherever the wheel is installed."""
+    assert [path.name for path in installed.iterdir() if (path / "__init__.py").exists()] == ["cifar_dsl"]
+
+
 def test_a_spec_that_extends_a_shipped_one_is_checked(installed, elsewhere):
     done = python("-m", "cifar_dsl", "check", "mine.arch", cwd=elsewhere, path=installed)
     assert (done.returncode, done.stderr) == (0, "")

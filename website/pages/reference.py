@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
+from textwrap import indent
 from typing import Any
 
 from cifar_dsl.operations.layers import INITIALIZERS, JOINS, LAYERS, SCOPES, WEIGHTS
@@ -11,11 +12,13 @@ from cifar_dsl.operations.registry import Registry
 from cifar_dsl.views.examples import EXAMPLES
 from cifar_dsl.views.reference import markdown, signature
 from website import computed
+from website.fences import whole
 from website.links import anchor
 from website.tree import File, Page, page
 
 SOURCE = "docs/reference.md"
 _SECTION = re.compile(r"^## (.*)$", re.MULTILINE)
+_EXAMPLE = re.compile(r"^```arch (body|train)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ENTRY = re.compile(r"^### (`(\w+)`.*)$", re.MULTILINE)
 _REGISTRIES: Mapping[str, Registry[Any]] = {
     "Layers": LAYERS,
@@ -71,11 +74,16 @@ def _section(title: str, text: str) -> str:
 
 def _entry(title: str, heading: str, name: str, text: str) -> str:
     declaration = _REGISTRIES[title][name] if title in _REGISTRIES else None
-    text, fence, example = text.partition("```arch body\n")
     text = text.replace("```\nblock", "``` { .arch .signature }\nblock")
     shown = f"\n``` {{ .arch .signature }}\n{signature(declaration)}\n```\n" if declaration else ""
-    if not fence:
-        return f"## {heading}\n{shown}{text}"
+    return f"## {heading}\n{shown}" + _EXAMPLE.sub(lambda match: _example(title, name, *match.groups()), text)
+
+
+def _example(title: str, name: str, kind: str, text: str) -> str:
+    """An example as a whole spec, beside its picture if it is a network."""
+    shown = f"```arch\n{whole(kind, indent(text, '    '))}```"
+    if kind != "body":
+        return shown
     # The attribute lists make a picture beside its example. The links of this page start in docs/.
     picture = f"![The network of this example](/{_picture(title, name)}){{ .network loading=lazy }}"
-    return f'## {heading}\n{shown}{text}<div class="example" markdown>\n\n{fence}{example}\n{picture}\n\n</div>\n\n'
+    return f'<div class="example" markdown>\n\n{shown}\n\n{picture}\n\n</div>\n'
