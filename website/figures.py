@@ -71,12 +71,12 @@ def _line(row: Row) -> str:
 
 def _findings(rows: dict[str, Row]) -> list[str]:
     """A line for each kind of finding that there is: where the interval lies, relative to no difference."""
-    helps, harms, open_ = [], [], []
+    kinds: dict[str, list[str]] = {"Shown to help": [], "Shown to harm": [], "Not shown to help or harm": []}
+    helps, harms, others = kinds.values()
     for name in list(_PUBLISHED)[1:]:
-        row = rows[name]
-        low, high = row.effect.simultaneous if row.effect and row.effect.simultaneous else (-1.0, 1.0)
-        (helps if low > 0 else harms if high < 0 else open_).append(f"`{name}`")
-    kinds = {"Shown to help": helps, "Shown to harm": harms, "Not shown to help or harm": open_}
+        effect = rows[name].effect
+        low, high = (effect and effect.simultaneous) or (-1.0, 1.0)
+        (helps if low > 0 else harms if high < 0 else others).append(f"`{name}`")
     return [f"- {kind}: {', '.join(names)}." for kind, names in kinds.items() if names]
 
 

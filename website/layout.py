@@ -7,9 +7,9 @@ from website.pages import commands, diagnostics, reference
 from website.tree import Page, Section, section
 
 _GUIDES = (
-    *("own-pictures.md", "coming-from.md", "classroom.md", "notebooks.md", "clusters-and-trackers.md", "import.md"),
-    *("export.md", "predict.md", "evaluate.md", "learning-rate.md", "distillation.md", "selection.md"),
-    *("until-decided.md", "vscode.md", "editors.md"),
+    *("own-pictures.md", "coming-from.md", "classroom.md", "clusters-and-trackers.md", "fine-tuning.md"),
+    *("notebooks.md", "import.md", "export.md", "predict.md", "evaluate.md", "learning-rate.md", "distillation.md"),
+    *("selection.md", "until-decided.md", "vscode.md", "editors.md"),
 )
 _LANGUAGE = ("language.md", "limits.md")
 _FILES = ("data.md", "runs.md", "compare.md")

@@ -2,12 +2,15 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import click
 import pytest
 
+import cifar_dsl
 from cifar_dsl.cli.main import group
+from cifar_dsl.foundation.resources import shipped_specs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -50,6 +53,23 @@ def test_the_commands_on_a_page_exist(page: Path) -> None:
 def test_a_command_that_does_not_exist_is_found() -> None:
     assert _unknown_words("cifar-dsl chekc specs/") == ["chekc"]
     assert _unknown_words("cifar-dsl --limit A=1 runs prune --unfinished --al") == ["--al"]
+
+
+@cache
+def fingerprints(name: str) -> set[str]:
+    """Those of a shipped spec on its own dataset and on CIFAR-100."""
+    return {cifar_dsl.load(shipped_specs()[name], data=data).fingerprint for data in (None, "cifar100")}
+
+
+def test_the_runs_of_shipped_specs_that_pages_name_have_their_fingerprints() -> None:
+    found = {
+        (name, fingerprint)
+        for page in PAGES
+        for name, fingerprint in re.findall(r"\bruns/(\w+)-([0-9a-f]{12})\b", page.read_text(encoding="utf-8"))
+        if name in shipped_specs()
+    }
+    assert found
+    assert [(name, fingerprint) for name, fingerprint in found if fingerprint not in fingerprints(name)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

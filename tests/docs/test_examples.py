@@ -1,4 +1,4 @@
-"""The examples in the documentation are valid, formatted specs.
+"""The examples in README.md and docs/ are valid, formatted specs.
 
 The examples in docs/diagnostics.md are wrong on purpose; test_diagnostics_page.py tests them.
 """
@@ -14,13 +14,14 @@ from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax.formatter import format_text
 from website.fences import ARCH, whole
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 NAME = re.compile(r"(?:#.*\n)*arch (\w+)")
 EXAMPLES = [
     pytest.param(
         kind, text, path, id=f"{path.stem}:{path.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 1}"
     )
-    for path in sorted({*DOCS.rglob("*.md")} - {DOCS / "diagnostics.md"})
+    for path in sorted({ROOT / "README.md", *DOCS.rglob("*.md")} - {DOCS / "diagnostics.md"})
     for match in ARCH.finditer(path.read_text(encoding="utf-8"))
     for kind, text in [match.groups()]
     if kind != "wrong"

@@ -40,8 +40,10 @@ def test_every_spec_code_and_example_is_shown(site) -> None:
     pictures = [file for file in files if file.place.match("reference/*/*.svg")]
     assert len(pictures) == sum(map(len, EXAMPLES.values()))
     assert "(layers/conv.svg)" in text["reference/layers.md"]
+    assert "model {\n    conv(32, 3, stride=2, pad=1, bias=false) -> bn -> relu\n}\n" in text["reference/layers.md"]
     assert "(3 seeds)" in text["zoo/baseline.md"]  # measured, of the fingerprint above
-    assert "resnet18.md" in text["zoo/index.md"]
+    assert "<strong>resnet18</strong><em>ResNet-18 with a stem for small images</em>" in text["zoo/index.md"]
+    assert "<strong>wider</strong><em>A wider dense head, 512 features instead of 64</em>" in text["zoo/index.md"]
     assert "(pictures/terminal.svg)" in text["index.md"]
     assert "(eight-specs/comparison.svg)" in text["results/index.md"]
     assert "(eight-specs/report.html)" in text["results/index.md"]

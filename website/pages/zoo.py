@@ -18,6 +18,7 @@ _GROUPS = {
 }
 _PUBLISHED = re.compile(r"^\| \[(\w+)\]\(\S+\) \| [\d,]+ \| [\d,]+ \| (\S+ %) \|", re.MULTILINE)
 _HEADER = re.compile(r"\A(?:#.*\n)+")
+_FIRST_CLAUSE = re.compile(r"(?:Trick: )?(.+?)(?= \(|, as |[.:;](?:\s|$)|$)", re.DOTALL)
 
 
 def pages() -> Iterator[Page]:
@@ -88,13 +89,24 @@ def _card(network: Network) -> str:
     facts += [f"{value} {kind}" for kind, value in _accuracies(network)]
     return (
         f'<a class="card" href="{network.name}.md"><img src="files/{network.name}.svg" alt="" loading="lazy">'
-        f"<strong>{network.name}</strong><span>{'<br>'.join(facts)}</span></a>"
+        f"<strong>{network.name}</strong><em>{_in_short(network)}</em><span>{'<br>'.join(facts)}</span></a>"
     )
 
 
-def _page(network: Network) -> str:
+def _about(network: Network) -> str:
+    """The comments at the head of a spec."""
     header = _HEADER.match(network.text)
-    about = re.sub(r"^# ?", "", header[0], flags=re.MULTILINE).strip() if header else ""
+    return re.sub(r"^# ?", "", header[0], flags=re.MULTILINE).strip() if header else ""
+
+
+def _in_short(network: Network) -> str:
+    """What a spec is, up to the source or the detail that follows."""
+    found = _FIRST_CLAUSE.match(_about(network))
+    text = " ".join(found[1].split()) if found else ""
+    return (text[:1].upper() + text[1:]).replace("<", "&lt;")
+
+
+def _page(network: Network) -> str:
     facts = [
         ("parameters", f"{network.parameters:,}"),
         ("multiply-accumulates", f"{network.macs:,}"),
@@ -106,7 +118,7 @@ def _page(network: Network) -> str:
     name = network.name
     return f"""# {name}
 
-{_escaped(about)}
+{_escaped(_about(network))}
 
 | | |
 | --- | --- |

@@ -15,7 +15,7 @@ import cifar_dsl
 from cifar_dsl.cli import main
 
 PAGE = Path(__file__).parents[3] / "docs" / "own-pictures.md"
-START = "runs/residual-9b2c2c3c4b1a/seed-0"
+START = "runs/residual-7cce53dd9b4d/seed-0"
 TRAINED = "runs/plants-cc77438e555f/seed-0"
 
 
