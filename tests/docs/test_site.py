@@ -96,6 +96,19 @@ def test_specs_open_in_the_playground_where_it_is_built(tmp_path: Path, monkeypa
     assert [file.place.as_posix() for file in playground.files()] == ["playground/index.html"]
 
 
+def test_a_variant_opens_in_the_playground_beside_its_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playground, "playground_directory", lambda: tmp_path)
+    (tmp_path / "index.html").write_text("<title>playground</title>")
+    specs = ["arch plain\n", 'arch norm extends "plain.arch"\n', 'arch mine extends "baseline.arch"\n']
+    shown = page("tutorial.md", "# One\n\n" + "\n".join(f"```arch\n{spec}```\n" for spec in specs))
+    links = re.findall(r"\(playground/index\.html(#\S+)\)", playground.linked(shown).text)
+    assert [texts_of(link) for link in links] == [
+        ["arch plain\n"],
+        ["arch plain\n", 'arch norm extends "a.arch"\n'],
+        ['arch mine extends "baseline.arch"\n'],  # a shipped one, which the playground has
+    ]
+
+
 def test_headings_state_their_anchors() -> None:
     text = "# A `b`, c\n\n```sh\n# no heading\n```\n\n## D -> E\n"
     assert with_anchors(text) == "# A `b`, c { #a-b-c }\n\n```sh\n# no heading\n```\n\n## D -> E { #d---e }\n"

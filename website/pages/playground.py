@@ -2,18 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from textwrap import indent
 
 from attrs import evolve
 
 from cifar_dsl.editors.playground.links import fragment
-from cifar_dsl.foundation.resources import playground_directory
+from cifar_dsl.foundation.resources import playground_directory, shipped_specs
 from website.fences import ARCH, whole
 from website.tree import File, Page
 
 _FOLDER = PurePosixPath("playground")
+_NAME = re.compile(r"^arch (\w+)", re.MULTILINE)
+_BASE = re.compile(r'\bextends "(\w+)\.arch"')
 
 
 def is_built() -> bool:
@@ -34,10 +36,19 @@ def linked(page: Page) -> Page:
     if not is_built():
         return page
     address = os.path.relpath(_FOLDER / "index.html", page.place.parent)
+    by_name = {name[1]: text for kind, text in ARCH.findall(page.text) if not kind and (name := _NAME.search(text))}
 
     def with_link(match: re.Match[str]) -> str:
         kind, text = match.groups()
         spec = whole(kind, indent(text, "    ") if kind in {"body", "train"} else text)
-        return f"{match[0]}\n[Open in the playground]({address}{fragment(spec)}){{ .playground }}\n"
+        return f"{match[0]}\n[Open in the playground]({address}{_fragment(spec, by_name)}){{ .playground }}\n"
 
     return evolve(page, text=ARCH.sub(with_link, page.text))
+
+
+def _fragment(spec: str, by_name: Mapping[str, str]) -> str:
+    """The hash that opens a spec; beside its base, if that is a spec of the same page: the playground has no other."""
+    base = _BASE.search(spec)
+    if base is None or base[1] not in by_name or base[1] in shipped_specs():
+        return fragment(spec)
+    return fragment(by_name[base[1]], _BASE.sub('extends "a.arch"', spec, count=1))
