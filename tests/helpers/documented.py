@@ -21,7 +21,7 @@ IMAGES, EPOCHS, SEEDS, HELD_OUT = (120, 60), "1", "1", "20"
 LEFT_OUT = {
     r"--executor ray|--log (?:mlflow|wandb)": "needs a package that the extra `test` doesn't bring",
     r"data import (?:cifar-10|MNIST)": "needs published files; tests/training/datasets",
-    r"--to onnx|import onnxruntime": "takes seconds; tests/docs/slow/test_own_pictures.py exports a network and runs it",
+    r"--to onnx|import onnxruntime": "takes seconds; test_own_pictures.py exports a network and runs it",
     r"airbench|convnext": "takes minutes; tests/training/slow, tests/importing/slow",
     r"--until-decided": "trains until it is decided; tests/experiments/comparison",
     r"--resume \S+(?:\.partial| --set)": "needs a training that was interrupted, or trains longer; tests/cli/training",
