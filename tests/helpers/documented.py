@@ -1,6 +1,6 @@
 """Runs the code blocks of a page as a reader does, who copies them one after the other.
 
-The substitution, for all pages: 120 + 60 drawings of `shapes` stand for every dataset, each training has one epoch, and
+The substitution, for all pages: 80 + 40 drawings of `shapes` stand for every dataset, each training has one epoch, and
 each spec one seed. `prepare` writes the files that pages speak of but don't contain. LEFT_OUT lists the commands that
 don't run, with the reason.
 """
@@ -17,7 +17,7 @@ from cifar_dsl.cli.main import main
 from cifar_dsl.training.datasets.shapes import shapes
 
 ROOT = Path(__file__).parents[2]
-IMAGES, EPOCHS, SEEDS, HELD_OUT = (120, 60), "1", "1", "20"
+IMAGES, EPOCHS, SEEDS, HELD_OUT = (80, 40), "1", "1", "20"
 LEFT_OUT = {
     r"--executor ray|--log (?:mlflow|wandb)": "needs a package that the extra `test` doesn't bring",
     r"data import (?:cifar-10|MNIST)": "needs published files; tests/training/datasets",
