@@ -30,6 +30,11 @@ class NodeTrace:
     gradient_bytes: tuple[int | None, ...]
     passes_gradients: bool
 
+    @property
+    def needs_gradients(self) -> bool:
+        """Whether an input needs a gradient."""
+        return any(size is not None for size in self.gradient_bytes)
+
 
 @frozen
 class ActivationTrace:

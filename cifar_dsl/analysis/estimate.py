@@ -1,9 +1,9 @@
 """An estimate of the memory that a training takes, without torch."""
 
-from cifar_dsl.analysis.activation_trace import trace_activations
-from cifar_dsl.analysis.peak_memory import WeightBytes, evaluation_peak, training_peak
+from cifar_dsl.analysis.activation_trace import ActivationTrace, NodeTrace, trace_activations
+from cifar_dsl.analysis.peak_memory import NodeWeights, WeightBytes, evaluation_peak, training_peak
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.ir import Graph, Node, Recipe
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES
 from cifar_dsl.operations.recipe.groups import assign
 from cifar_dsl.operations.recipe.selection import share_of
@@ -90,7 +90,8 @@ def _activation_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devic
 
     On the heap, a training step and an evaluation reuse the same memory. On a GPU, everything counts as mapped.
     """
-    trace, weights = trace_activations(graph, recipe.precision, device), _weight_bytes(graph, recipe, device)
+    trace = trace_activations(graph, recipe.precision, device)
+    weights = weight_bytes(graph, trace, recipe, device)
     training_batch = recipe.batch
     if device != "cpu":
         training = training_peak(graph, trace, training_batch, weights)
@@ -112,14 +113,16 @@ def _first_steps_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devi
 
     Full batches are recorded first. Then an incomplete batch, on average of half the size, and an evaluation come.
     """
-    trace, weights = trace_activations(graph, recipe.precision, device), _weight_bytes(graph, recipe, device)
+    trace = trace_activations(graph, recipe.precision, device)
+    weights = weight_bytes(graph, trace, recipe, device)
     incomplete = 0 if recipe.drop_last else training_peak(graph, trace, recipe.batch // 2, weights)
     return max(incomplete, evaluation_peak(graph, trace, evaluation_batch, weights))
 
 
 def _teacher_bytes(teacher: Graph, recipe: Recipe, device: str) -> tuple[int, int]:
     """As `_activation_bytes`, while the teacher classifies a batch; the student's images are live, and nothing else."""
-    trace, weights = trace_activations(teacher, recipe.precision, device), _weight_bytes(teacher, recipe, device)
+    trace = trace_activations(teacher, recipe.precision, device)
+    weights = weight_bytes(teacher, trace, recipe, device)
     batch, images = recipe.batch, recipe.batch * teacher.input.elements * FLOAT_BYTES
     if device != "cpu":
         return 0, images + evaluation_peak(teacher, trace, batch, weights)
@@ -129,24 +132,44 @@ def _teacher_bytes(teacher: Graph, recipe: Recipe, device: str) -> tuple[int, in
     return (on_heap + images, mapped) if images < _MAPPED_BYTES else (on_heap, mapped + images)
 
 
-def _weight_bytes(graph: Graph, recipe: Recipe, device: str) -> WeightBytes:
-    precision = recipe.precision
-    gradients, added, converted, reordered = [], [], [], []
-    last_uses = {graph.owner(node).path: node.output for node in graph.nodes}
-    for node in graph.nodes:
-        owner = graph.owner(node)
-        size = FLOAT_BYTES * sum(p.elements for p in owner.parameters if p.is_trained)
-        is_last = last_uses[owner.path] == node.output  # whose backward pass is the first
-        gradients.append(size if is_last else 0)
-        added.append(0 if is_last else size)
-        is_converted = precision != "fp32" and node.operation.execution.is_autocast(node.operation)
-        copies = node.operation.weight_copies(*graph.input_shapes(node))
-        converted.append(FLOAT_BYTES * copies + (HALF_BYTES * node.cost.parameters if is_converted else 0))
-        width = HALF_BYTES if is_converted else FLOAT_BYTES
-        filters = sum(p.elements for p in owner.parameters if p.kind == "filter")
-        reordered.append(width * filters if device == "cpu" else 0)
-    accumulates = recipe.accumulate > 1
-    return WeightBytes(tuple(gradients), tuple(added), tuple(converted), tuple(reordered), accumulates=accumulates)
+def weight_bytes(graph: Graph, trace: ActivationTrace, recipe: Recipe, device: str) -> WeightBytes:
+    """Memory for the weights of each node beside the weights themselves, on this type of device."""
+    last_uses = {graph.owner(node).path: node.output for node in graph.nodes}  # whose backward pass is the first
+    nodes = [
+        _node_weights(graph, node, node_trace, recipe, device, is_last=last_uses[graph.owner(node).path] == node.output)
+        for node, node_trace in zip(graph.nodes, trace.nodes, strict=True)
+    ]
+    return WeightBytes(tuple(nodes), accumulates=recipe.accumulate > 1)
+
+
+def _node_weights(
+    graph: Graph, node: Node, node_trace: NodeTrace, recipe: Recipe, device: str, *, is_last: bool
+) -> NodeWeights:
+    parameters = graph.owner(node).parameters
+    gradients = FLOAT_BYTES * sum(p.elements for p in parameters if p.is_trained)
+    is_frozen = any(p.name == "weight" and not p.is_trained for p in parameters)
+    is_converted = recipe.precision != "fp32" and node.operation.execution.is_autocast(node.operation)
+    width = HALF_BYTES if is_converted else FLOAT_BYTES
+    # A convolution on a CPU copies its filters in each pass, and trained ones twice in the backward pass.
+    reordered = width * sum(p.elements for p in parameters if p.kind == "filter") if device == "cpu" else 0
+    computed = node.operation.computed_weight(*graph.input_shapes(node))
+    rearranged = width * computed.rearranged
+    # Autocast converts a weight once in a step, but what is computed from it in each use.
+    converted = HALF_BYTES * node.cost.parameters if is_converted and not computed.used else 0
+    half = HALF_BYTES * computed.used if is_converted else 0
+    kept = width * computed.used if node_trace.needs_gradients or not computed.is_factor else 0
+    # First comes the gradient of half-precision weights or of a function's result, which is no longer needed then.
+    of_function = 0 if is_frozen else FLOAT_BYTES * computed.in_backward - gradients - kept
+    return NodeWeights(
+        gradients=gradients if is_last else 0,
+        added=0 if is_last else gradients,
+        converted=converted,
+        saved=0 if is_frozen else FLOAT_BYTES * (computed.kept - computed.used),
+        used=FLOAT_BYTES * computed.used,
+        kept=kept,
+        forward=reordered + rearranged + half,
+        backward=max((1 if is_frozen else 2) * reordered + rearranged + converted + half, of_function),
+    )
 
 
 def _trained_and_states(graph: Graph, recipe: Recipe) -> tuple[int, int]:

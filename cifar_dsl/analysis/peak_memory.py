@@ -27,40 +27,55 @@ from cifar_dsl.ir import Graph, Stage
 
 
 @frozen
-class WeightBytes:
-    """Memory for the weights of each node, beside the weights themselves, in bytes.
+class NodeWeights:
+    """Memory for the weights of a node, beside the weights themselves, in bytes.
 
     Attributes:
         gradients: Gradients of the trained weights. Of weights that several nodes share, the last one makes it.
-        added: Gradients that a node adds to that of a later node with the same weights.
-        converted: Half-precision copies and functions of weights, which live until the node's backward pass is over.
-        reordered: Filters in the memory layout of a CPU's convolution: one copy in the forward pass, and two in the
-            backward pass.
+        added: Gradients that the node adds to that of a later node with the same weights.
+        converted: Half-precision copies of weights, which live until the node's backward pass is over, and in a test to
+            its end.
+        saved: What a function of the weight saves for its backward pass.
+        used: What that function returns.
+        kept: What the node saves of it, or of its half-precision copy, for the backward pass.
+        forward: What the forward pass makes and frees beside its output, such as filters in another memory layout.
+        backward: The same of the backward pass, beside the gradients.
+    """
+
+    gradients: int = 0
+    added: int = 0
+    converted: int = 0
+    saved: int = 0
+    used: int = 0
+    kept: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+@frozen
+class WeightBytes:
+    """Memory for the weights of each node.
+
+    Attributes:
+        nodes: That of each node.
         accumulates: Whether the gradients of earlier batches are live in the backward pass, which adds to them.
     """
 
-    gradients: tuple[int, ...]
-    added: tuple[int, ...]
-    converted: tuple[int, ...]
-    reordered: tuple[int, ...]
+    nodes: tuple[NodeWeights, ...]
     accumulates: bool = False
 
     @classmethod
     def none(cls, graph: Graph) -> "WeightBytes":
         """0 bytes for every node."""
-        zeros = (0,) * len(graph.nodes)
-        return cls(zeros, zeros, zeros, zeros)
+        return cls((NodeWeights(),) * len(graph.nodes))
 
     def of_test(self, graph: Graph) -> "WeightBytes":
         """The same memory in a test, which leaves out the nodes that only exits need."""
         if not graph.exits:
             return self
-        runs = [node.output in graph.evaluated for node in graph.nodes]
-        converted, reordered = (
-            tuple(size if is_run else 0 for size, is_run in zip(sizes, runs, strict=True))
-            for sizes in (self.converted, self.reordered)
-        )
-        return evolve(self, converted=converted, reordered=reordered)
+        runs = (node.output in graph.evaluated for node in graph.nodes)
+        nodes = (own if is_run else NodeWeights() for own, is_run in zip(self.nodes, runs, strict=True))
+        return evolve(self, nodes=tuple(nodes))
 
 
 def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
@@ -76,7 +91,9 @@ def training_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: Wei
             savers[tensor] += 1
     forward_peak, live_bytes = _forward(graph, trace, batch, weights, savers)
     backward_peak = _backward(graph, trace, batch, weights, savers, live_bytes)
-    return max(forward_peak, backward_peak - (0 if weights.accumulates else sum(weights.gradients)))
+    return max(
+        forward_peak, backward_peak - (0 if weights.accumulates else sum(own.gradients for own in weights.nodes))
+    )
 
 
 def evaluation_peak(graph: Graph, trace: ActivationTrace, batch: int, weights: WeightBytes | None = None) -> int:
@@ -98,13 +115,13 @@ def _forward(
         if tensor and not (savers and savers[tensor]):
             freed_after.setdefault(last_use, []).append(tensor)
     live_bytes = peak = batch * trace.tensor_bytes[0]
-    for node, node_trace, converted, reordered in zip(
-        graph.nodes, trace.nodes, weights.converted, weights.reordered, strict=True
-    ):
-        live_bytes += batch * (trace.tensor_bytes[node.output] + node_trace.saved_bytes) + converted
-        peak = max(peak, live_bytes + reordered)
-        freed = sum(trace.tensor_bytes[tensor] for tensor in freed_after.get(node.output, ()))
-        live_bytes -= batch * (freed + (0 if savers else node_trace.saved_bytes))
+    for node, node_trace, own in zip(graph.nodes, trace.nodes, weights.nodes, strict=True):
+        peak = max(peak, live_bytes + own.saved + own.used)
+        live_bytes += batch * (trace.tensor_bytes[node.output] + node_trace.saved_bytes) + own.converted
+        saved = own.saved if savers else 0
+        peak = max(peak, live_bytes + saved + own.used + own.forward)
+        live_bytes -= batch * sum(trace.tensor_bytes[tensor] for tensor in freed_after.get(node.output, ()))
+        live_bytes += saved + own.kept if savers else -batch * node_trace.saved_bytes
     return peak, live_bytes
 
 
@@ -135,16 +152,15 @@ def _backward(
         gradients.add(value, gradients.new(trace.tensor_bytes[trace.tensor_of(value)] if value else 0))
     peak = 0
     for index in reversed(range(len(graph.nodes))):
-        node, node_trace = graph.nodes[index], trace.nodes[index]
+        node, node_trace, own = graph.nodes[index], trace.nodes[index], weights.nodes[index]
         incoming = gradients.buffers.pop(node.output, None)
         scratch_bytes = 0
         if incoming is not None:
-            # The converted weights are live already; these are their gradients.
-            scratch_bytes = 2 * weights.reordered[index] + weights.converted[index] + weights.added[index]
+            scratch_bytes = own.backward + own.added
             if weights.accumulates:
-                scratch_bytes += weights.gradients[index]
+                scratch_bytes += own.gradients
             else:
-                live_bytes += weights.gradients[index]
+                live_bytes += own.gradients
             for value, size in zip(node.inputs, node_trace.gradient_bytes, strict=True):
                 if size is not None:
                     is_shared = node_trace.passes_gradients
@@ -156,7 +172,7 @@ def _backward(
             savers[tensor] -= 1
             if tensor and not savers[tensor]:
                 live_bytes -= batch * trace.tensor_bytes[tensor]
-        live_bytes -= batch * node_trace.saved_bytes + weights.converted[index]
+        live_bytes -= batch * node_trace.saved_bytes + own.converted + own.saved + own.kept
     return peak
 
 

@@ -5,7 +5,7 @@ fingerprint is a hash of them.
 """
 
 from cifar_dsl.ir.declaration import DECLARED_KINDS, ArgumentInfo, Declaration, Kind, argument, arguments_of, declared
-from cifar_dsl.ir.execution import Execution, SavedTensors
+from cifar_dsl.ir.execution import ComputedWeight, Execution, SavedTensors
 from cifar_dsl.ir.exits import TrainedOutput, trained_outputs
 from cifar_dsl.ir.fingerprint import fingerprint
 from cifar_dsl.ir.graph import Graph, Node, Scope, Stage
@@ -20,6 +20,7 @@ __all__ = [
     "DECLARED_KINDS",
     "ArgumentInfo",
     "Call",
+    "ComputedWeight",
     "Contrast",
     "Cost",
     "Declaration",

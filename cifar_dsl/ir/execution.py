@@ -30,6 +30,25 @@ class SavedTensors:
     fixed_bytes: int = 0
 
 
+@frozen
+class ComputedWeight:
+    """How many numbers an operation computes from its weight, or 0.
+
+    Attributes:
+        used: What it uses in place of the weight.
+        kept: What autograd saves, with `used`.
+        rearranged: A copy of `used` in the memory layout of images, which each pass makes and frees.
+        in_backward: What is live in the backward pass of the computation, beside what it saved.
+        is_factor: Whether autograd saves `used` only if the input needs a gradient, as for a product.
+    """
+
+    used: int = 0
+    kept: int = 0
+    rearranged: int = 0
+    in_backward: int = 0
+    is_factor: bool = False
+
+
 NOTHING = SavedTensors()
 INPUT = SavedTensors(inputs=True)
 OUTPUT = SavedTensors(output=True)

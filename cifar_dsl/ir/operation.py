@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.ir.declaration import Declaration
-from cifar_dsl.ir.execution import Execution
+from cifar_dsl.ir.execution import ComputedWeight, Execution
 from cifar_dsl.ir.lowering import Lowering
 from cifar_dsl.ir.pattern import Missing
 from cifar_dsl.ir.shape import Shape
@@ -116,9 +116,9 @@ class Operation(Declaration):
         """The torch module, as data. The module of a join accepts its inputs as positional arguments."""
         raise NotImplementedError(self.name, inputs)
 
-    def weight_copies(self, *inputs: Any, **_: Any) -> int:  # noqa: ARG002
-        """How many numbers it computes from its weights, and keeps for the backward pass."""
-        return 0
+    def computed_weight(self, *inputs: Any, **_: Any) -> ComputedWeight:  # noqa: ARG002
+        """The memory for what it computes from its weight before it uses it."""
+        return ComputedWeight()
 
     def needs_batch(self, *inputs: Any, **_: Any) -> bool:  # noqa: ARG002
         """Whether training requires more than one image per batch."""

@@ -4,7 +4,7 @@ from math import prod
 from typing import Self
 
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, Symbol, argument, declared
+from cifar_dsl.ir import ComputedWeight, Execution, Lowering, Parameter, SavedTensors, Shape, Symbol, argument, declared
 from cifar_dsl.ir.execution import FLOAT_BYTES, INPUT, NOTHING
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int, OneOf, Pair, Stage
 from cifar_dsl.operations.layers.base import (
@@ -70,8 +70,9 @@ class Patches(Layer):
             function=self.weight,
         )
 
-    def weight_copies(self, x: Shape) -> int:
-        return self.weight.copies((self.features, x.channels, *self.size))
+    def computed_weight(self, x: Shape) -> ComputedWeight:
+        size, has_pixels = self.features * x.channels * prod(self.size), prod(self.size) > 1
+        return self.weight.computed(size, copies=has_pixels, rearranges=has_pixels)
 
     def macs(self, x: Shape, y: Shape) -> int:
         return y.elements * x.channels * prod(self.size)

@@ -4,7 +4,7 @@ from math import prod
 from typing import Self
 
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.ir import ComputedWeight, Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.ir.execution import INPUT
 from cifar_dsl.operations.argument_types import Bool, Int, Pair
 from cifar_dsl.operations.layers.base import (
@@ -30,8 +30,10 @@ class _Convolution(Layer):
     init: Initializer
     weight: WeightFunction
 
-    def weight_copies(self, x: Shape) -> int:
-        return self.weight.copies(self.parameters(x)[0].shape)
+    def computed_weight(self, x: Shape) -> ComputedWeight:
+        weight = self.parameters(x)[0]
+        has_pixels = prod(weight.shape[2:]) > 1
+        return self.weight.computed(weight.elements, copies=has_pixels, rearranges=has_pixels)
 
     @property
     def revision(self) -> int:
@@ -213,6 +215,13 @@ class ConvTranspose(_Convolution):
             groups=self.groups,
             function=self.weight,
             rows=self.channels,
+        )
+
+    def computed_weight(self, x: Shape) -> ComputedWeight:
+        # The rows of one group are a view, whose layout only a normalization of rows changes.
+        copies = self.groups > 1
+        return self.weight.computed(
+            self.parameters(x)[0].elements, copies=copies, rearranges=copies or self.weight.centers
         )
 
     def macs(self, x: Shape, y: Shape) -> int:

@@ -1,6 +1,7 @@
 """Dense (fully connected) layers."""
 
-from cifar_dsl.ir import Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
+from cifar_dsl.foundation.records import evolve
+from cifar_dsl.ir import ComputedWeight, Execution, Lowering, Parameter, SavedTensors, Shape, argument, declared
 from cifar_dsl.operations.argument_types import Bool, Int
 from cifar_dsl.operations.layers.base import BIAS_INIT, FILTER_INIT, FROZEN, FROZEN_DOC, LAYERS, Layer, weight_and_bias
 from cifar_dsl.operations.layers.initializer import Initializer, Standard, Whitening
@@ -55,8 +56,9 @@ class Dense(Layer):
             function=self.weight,
         )
 
-    def weight_copies(self, x: Shape) -> int:
-        return self.weight.copies((self.features, x.channels))
+    def computed_weight(self, x: Shape) -> ComputedWeight:
+        computed = self.weight.computed(self.features * x.channels, copies=False, rearranges=False)
+        return evolve(computed, is_factor=True)
 
     def macs(self, x: Shape, y: Shape) -> int:
         return x.channels * y.elements

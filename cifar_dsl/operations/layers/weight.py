@@ -1,9 +1,8 @@
 """Weight functions: what the weight of a layer becomes before the layer uses it."""
 
-from math import prod
 from typing import Any, ClassVar
 
-from cifar_dsl.ir import Call, Declaration, Lowering, Parameter, argument, declared
+from cifar_dsl.ir import Call, ComputedWeight, Declaration, Lowering, Parameter, argument, declared
 from cifar_dsl.operations.argument_types import Choice, Float
 from cifar_dsl.operations.layers.initializer import Constant, Initializer, Ones, Whitening, Zeros, constant
 from cifar_dsl.operations.registry import CallOf, MisfitError, Registry
@@ -33,6 +32,11 @@ class WeightFunction(Declaration):
         """How many tensors of the weight's size it keeps for the backward pass, its result included."""
         return 1
 
+    @property
+    def in_backward(self) -> int:
+        """How many tensors of the weight's size are live in its backward pass, beside what it saved."""
+        return 5
+
     def check_weight(self, rows: int, row: int, init: Initializer) -> None:
         """Raise MisfitError if it doesn't work on `rows` rows of `row` numbers that start with `init`."""
         if isinstance(init, Whitening):
@@ -53,10 +57,18 @@ class WeightFunction(Declaration):
         """The tensors that the layer owns beside its weight."""
         return ()
 
-    def copies(self, weight: tuple[int, ...]) -> int:
-        """How many numbers it computes from a weight of this shape and keeps for the backward pass."""
-        is_reordered = prod(weight[2:]) > 1  # on the device, the channels of filters come last
-        return (self.kept + is_reordered) * prod(weight)
+    def computed(self, size: int, *, copies: bool, rearranges: bool) -> ComputedWeight:
+        """The memory for what it computes from a weight of `size` numbers.
+
+        On the device, the channels of filters come last: `copies` says whether the rows are a copy of the weight,
+        `rearranges` whether the layer needs the result in that layout.
+        """
+        return ComputedWeight(
+            used=size,
+            kept=(self.kept + copies) * size,
+            rearranged=rearranges * size,
+            in_backward=self.in_backward * size,
+        )
 
     def lower_layer(self, plain: str, with_function: str, **arguments: Any) -> Lowering:
         """The module of a layer: `plain` if it uses the stored weight, else `with_function`."""
@@ -82,8 +94,8 @@ class Unchanged(WeightFunction):
     def check_weight(self, rows: int, row: int, init: Initializer) -> None:
         pass
 
-    def copies(self, weight: tuple[int, ...]) -> int:
-        return 0
+    def computed(self, size: int, *, copies: bool, rearranges: bool) -> ComputedWeight:
+        return ComputedWeight()
 
     def lower_layer(self, plain: str, with_function: str, **arguments: Any) -> Lowering:
         return Lowering.to(plain, **arguments)
@@ -101,6 +113,10 @@ class Standardized(WeightFunction):
     divides = False
 
     eps: float = argument(_EPS, "added to the variance of each row", default=1e-6)
+
+    @property
+    def in_backward(self) -> int:
+        return 2
 
     def lower(self) -> Lowering:
         return Lowering.to("standardized", eps=self.eps)
@@ -128,6 +144,10 @@ class Scaled(WeightFunction):
     def kept(self) -> int:
         return 2
 
+    @property
+    def in_backward(self) -> int:
+        return 3
+
     def lower(self) -> Lowering:
         return Lowering.to("scaled", gamma=self.gamma, eps=self.eps)
 
@@ -151,6 +171,10 @@ class Normalized(WeightFunction):
     @property
     def kept(self) -> int:
         return 2 if self.gain == "learned" else 1
+
+    @property
+    def in_backward(self) -> int:
+        return 4 if self.gain == "learned" else 5
 
     def lower(self) -> Lowering:
         return Lowering.to("weight_norm" if self.gain == "learned" else "normalized")
@@ -185,6 +209,10 @@ class Capped(WeightFunction):
     divides = False
 
     most: float = argument(Float(0, open_low=True), "the largest Euclidean norm of a row")
+
+    @property
+    def in_backward(self) -> int:
+        return 3
 
     def lower(self) -> Lowering:
         return Lowering.to("capped", most=self.most)

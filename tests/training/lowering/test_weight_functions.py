@@ -265,7 +265,7 @@ def test_the_memory_for_functions_of_weights_is_what_autograd_keeps(function, st
         module(torch.randn(1, 32, 4, 4, requires_grad=True).to(memory_format=torch.channels_last))
     own = module.get_parameter(f"{node.path}.weight")
     copies = sum(size for address, size in kept.items() if address != own.data_ptr() and size >= own.nbytes)
-    assert 4 * node.operation.weight_copies(*graph.input_shapes(node)) == copies
+    assert 4 * node.operation.computed_weight(*graph.input_shapes(node)).kept == copies
 
 
 def test_the_estimate_counts_functions_of_weights():

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
-from helpers.specs import graph_of
+from helpers.specs import graph_of, text_of
+from helpers.training import meaning
 from torch.nn import functional as F  # noqa: N812
 from torch.profiler import ProfilerActivity, profile
 
 from cifar_dsl.analysis.activation_trace import trace_activations
+from cifar_dsl.analysis.estimate import weight_bytes
 from cifar_dsl.analysis.peak_memory import evaluation_peak, training_peak
 from cifar_dsl.ir import Graph
 from cifar_dsl.training.lowering.torch_module import build_module
@@ -28,17 +30,43 @@ NETWORKS = {
 }
 
 
-def peak_of_torch(graph: Graph, batch: int) -> int:
-    """Peak bytes that torch allocates during two steps, beyond those allocated before the first."""
-    module = build_module(graph, "test", seed=0).to(memory_format=torch.channels_last)
+# Whose weights take more than their activations.
+OF_WEIGHTS = {
+    "filters": "conv(64, 3W) -> relu -> conv(64, 3W) -> relu -> conv(64, 1W) -> relu -> global_avgpool -> dense(10)",
+    "matrices": "flatten -> dense(256W) -> relu -> dense(256W) -> relu -> dense(256W) -> relu -> dense(10)",
+    "tied": "conv(64, 3W) -> relu\nlet f = tied { conv(64, 3, pad=1W) -> relu }\nf -> f -> global_avgpool -> dense(10)",
+    "frozen": "conv(64, 3) -> relu -> conv(64, 3, frozen=allW) -> relu -> global_avgpool -> dense(10)",
+    "transposed": "conv_transpose(64, 3W) -> relu -> conv_transpose(64, 3, groups=2W) -> relu\n"
+    "global_avgpool -> dense(10)",
+}
+FUNCTIONS = ("none", "standardized", "scaled", "normalized", "normalized(gain=learned)", "spectral", "capped(1)")
+HEAVY = [("matrices", function, 1) for function in FUNCTIONS]
+HEAVY += [("filters", function, 1) for function in ("none", "standardized", "normalized(gain=learned)", "spectral")]
+HEAVY += [
+    (name, function, 1) for name in ("tied", "frozen", "transposed") for function in ("standardized", "capped(1)")
+]
+HEAVY += [(name, "scaled", 2) for name in ("filters", "tied")]
+
+
+def peak_of_torch(graph: Graph, batch: int, *, batches: int = 1, trains: bool = True) -> int:
+    """Peak bytes that torch allocates during two steps or tests, beyond those allocated before the first."""
+    module = build_module(graph, "test", seed=0).to(memory_format=torch.channels_last).train(trains)
     images = torch.rand(batch, *graph.input.extents).to(memory_format=torch.channels_last)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        for _ in range(2):  # in the second, the gradients of the first are live
-            scores = module(images)
-            outputs = scores if isinstance(scores, tuple) else (scores,)
-            loss = sum(F.cross_entropy(one, torch.arange(batch) % 10) for one in outputs)
+
+    def learn(*, is_first: bool) -> None:
+        scores = module(images)
+        outputs = scores if isinstance(scores, tuple) else (scores,)
+        loss = sum(F.cross_entropy(one, torch.arange(batch) % 10) for one in outputs)
+        if is_first:
             module.zero_grad()
-            loss.backward()
+        loss.backward()
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler, torch.set_grad_enabled(trains):
+        for step in range(2 * batches):  # in the second step, the gradients of the first are live
+            if trains:
+                learn(is_first=step % batches == 0)
+            else:
+                module(images)
     live_bytes = peak = 0
     events = (event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]")
     for event in sorted(events, key=lambda event: event.start_ns()):
@@ -54,6 +82,20 @@ def test_the_peak_is_within_a_tenth_of_torch(stages: str) -> None:
     expected = gradients + training_peak(graph, trace_activations(graph), 64)
     # The estimate promises 10 %. It doesn't count scratch memory of torch's kernels.
     assert peak_of_torch(graph, 64) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize(("name", "function", "accumulate"), HEAVY)
+def test_weights_their_gradients_and_functions_of_them_count(name: str, function: str, accumulate: int) -> None:
+    text = text_of(OF_WEIGHTS[name].replace("W", f", weight={function}"), size="16x6x6")
+    settings = f'data npz("00")\n epochs 1\n batch 4\n accumulate {accumulate}\n optimizer sgd(lr=0.1)'
+    graph, recipe = meaning(f"{text}train {{\n {settings}\n}}")
+    trace = trace_activations(graph)
+    weights = weight_bytes(graph, trace, recipe, "cpu")
+    gradients = sum(own.gradients for own in weights.nodes)
+    expected = gradients + training_peak(graph, trace, 4, weights)
+    assert peak_of_torch(graph, 4, batches=accumulate) == pytest.approx(expected, rel=0.1)
+    expected = evaluation_peak(graph, trace, 4, weights)
+    assert peak_of_torch(graph, 4, trains=False) == pytest.approx(expected, rel=0.1)
 
 
 def test_the_worked_example_of_the_module() -> None:
