@@ -4,6 +4,7 @@ import importlib
 import sys
 from contextlib import redirect_stdout
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from helpers.originals import Original, only_scores
@@ -251,6 +252,22 @@ def _darts(*, auxiliary: bool) -> nn.Module:
     def forward(x: Tensor) -> Any:
         scores, of_head = type(network).forward(network, x)
         return scores if of_head is None else (scores, of_head)
+
+    network.forward = forward
+    return network
+
+
+def _msdnet() -> nn.Module:
+    """With 7 exits for CIFAR-10, of https://github.com/kalviny/MSDNet-PyTorch, whose `models` must be on the path."""
+    scales = {"nScales": 3, "grFactor": [1, 2, 4], "bnFactor": [1, 2, 4], "nChannels": 16, "growthRate": 6}
+    blocks = {"nBlocks": 7, "base": 4, "step": 2, "stepmode": "even", "prune": "max", "reduction": 0.5}
+    with redirect_stdout(None):
+        library = importlib.import_module("msdnet")
+        network: nn.Module = library.MSDNet(SimpleNamespace(data="cifar10", bottleneck=True, **scales, **blocks))
+
+    def forward(x: Tensor) -> Any:
+        *exits, scores = type(network).forward(network, x)
+        return (scores, *exits) if network.training else scores
 
     network.forward = forward
     return network
@@ -547,6 +564,14 @@ ORIGINALS = (
         partial(_darts, auxiliary=True),
         ("drop=0",),
         "the same; an exit",
+        outputs=tuple,
+    ),
+    Original(
+        "msdnet",
+        "MSDNet-PyTorch MSDNet",
+        "msdnet",
+        _msdnet,
+        mechanism="lists of tensors; exits in a loop",
         outputs=tuple,
     ),
     _timm(
