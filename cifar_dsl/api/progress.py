@@ -1,4 +1,4 @@
-"""The progress of a training in a notebook: a bar and the latest figures, updated in place."""
+"""The progress of a training in a notebook: a bar, the latest figures and the learning curves, updated in place."""
 
 import sys
 from html import escape
@@ -42,7 +42,7 @@ class NotebookProgress:
         self._epochs = 0.0
         self._done = 0.0
         self._shown = -1.0
-        self._latest: EpochMetrics | None = None
+        self._epochs_so_far: list[EpochMetrics] = []
         self._notes: list[str] = []
         self._state = ""
         self._display: Any = None
@@ -55,7 +55,8 @@ class NotebookProgress:
             case StepsDone():
                 self._done = event.epochs_done
             case EpochEnded(metrics=metrics):
-                self._latest, self._shown = metrics, -1.0
+                self._epochs_so_far.append(metrics)
+                self._shown = -1.0
             case Note(text=text):
                 self._notes.append(text)
             case TrainingEnded():
@@ -74,16 +75,20 @@ class NotebookProgress:
 
     @property
     def html(self) -> str:
-        """The bar and the figures."""
+        """The bar, the figures and, from the second epoch on, the curves."""
+        from cifar_dsl.api.displays import curves_html
+
         parts = [self._title, self._state or f"epoch {self._done:.1f} of {self._epochs:g}"]
-        if self._latest:
-            accuracy = accuracy_in_percent(self._latest.test_accuracy)
+        if self._epochs_so_far:
+            latest = self._epochs_so_far[-1]
+            accuracy = accuracy_in_percent(latest.test_accuracy)
             parts.append(
-                f"train loss {self._latest.train_loss:.4f}, test accuracy {accuracy} after epoch {self._latest.epoch}"
+                f"train loss {latest.train_loss:.4f}, test accuracy {accuracy} after epoch {latest.epoch}"
             )
         notes = "".join(f"<br>{escape(note)}" for note in self._notes)
         bar = f'<progress value="{self._share:.3f}" max="1" style="width: 24em"></progress>'
-        return f"<div>{bar}<br>{escape('; '.join(parts))}{notes}</div>"
+        curves = curves_html(self._epochs_so_far) if len(self._epochs_so_far) > 1 else ""
+        return f"<div>{bar}<br>{escape('; '.join(parts))}{notes}{curves}</div>"
 
     def _draw(self) -> None:
         from IPython.display import HTML, display

@@ -1,6 +1,6 @@
 """A run in Python: its figures, its history, and its network at work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from cifar_dsl.inference.prediction import Prediction
 
 Weights = Literal["last", "best"]
-_COLUMNS = ("epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
 @frozen(repr=False)
 class History(Sequence[EpochMetrics]):
-    """The metrics of each epoch of a run, as a sequence. In a notebook, a table."""
+    """The metrics of each epoch of a run, as a sequence. In a notebook, curves and a table."""
 
     name: str
     epochs: tuple[EpochMetrics, ...]
@@ -47,23 +46,18 @@ class History(Sequence[EpochMetrics]):
 
     def plot(self) -> Any:
         """Draw loss and accuracy by epoch. Returns the two axes of matplotlib; raises UserError without it."""
+        from cifar_dsl.api.displays import curves_of
+
         pyplot = required("matplotlib.pyplot", "plot()", "notebook")
         figure, panels = pyplot.subplots(1, 2, figsize=(10, 4))
         figure.suptitle(self.name)
         for axes, what, unit, factor in zip(panels, ("loss", "accuracy"), ("", " (%)"), (1, 100), strict=True):
-            for label, epochs, values in self._curves(what):
+            for label, epochs, values in curves_of(self.epochs, what):
                 axes.plot(epochs, [factor * value for value in values], label=label)
             axes.set_xlabel("epoch")
             axes.set_ylabel(what + unit)
             axes.legend()
         return panels
-
-    def _curves(self, what: str) -> Iterator[tuple[str, list[int], list[float]]]:
-        """The curves of `loss` or `accuracy`: images, epochs and values."""
-        for label, split in (("training", "train"), ("held out", "validation"), ("test", "test")):
-            values = [getattr(epoch, f"{split}_{what}") for epoch in self.epochs]
-            if values and None not in values:
-                yield label, [epoch.epoch for epoch in self.epochs], values
 
     def __repr__(self) -> str:
         accuracy = accuracy_in_percent(self.epochs[-1].test_accuracy) if self.epochs else ""
@@ -71,15 +65,9 @@ class History(Sequence[EpochMetrics]):
         return f"<History of {self.name}: {len(self)} epochs{last}>"
 
     def _repr_html_(self) -> str:
-        from cifar_dsl.language.highlighting import html_of_table
+        from cifar_dsl.api.displays import curves_html, epochs_html
 
-        rows = [[_shown(column, getattr(epoch, column)) for column in _COLUMNS] for epoch in self.epochs]
-        heads = [column.replace("_", " ") for column in _COLUMNS]
-        return html_of_table([heads, *rows, [""] * len(heads)], right=frozenset(range(len(heads))))
-
-
-def _shown(column: str, value: float) -> str:
-    return accuracy_in_percent(value) if column.endswith("accuracy") else f"{value:.4g}"
+        return curves_html(self.epochs) + epochs_html(self.epochs)
 
 
 @frozen(repr=False)
@@ -172,11 +160,16 @@ class Run(StoredRun):
         return f"<Run {self.path}>"
 
     def _repr_html_(self) -> str:
-        """A summary for notebooks."""
+        """A summary for notebooks: the result, the learning curves, and the epochs, folded."""
+        from cifar_dsl.api.displays import curves_html, epochs_html, folded
+
         record, result = self.record(), self.result()
         shown = "diverged" if result.accuracy is None else f"accuracy {accuracy_in_percent(result.accuracy)}"
         text = f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown} after {result.epochs:g} epochs"
-        return f"<p>{escape(text)}<br><code>{escape(str(self.path))}</code></p>"
+        summary = f"<p>{escape(text)}<br><code>{escape(str(self.path))}</code></p>"
+        epochs = self.metrics()
+        table = folded(f"{len(epochs)} epochs", epochs_html(epochs)) if epochs else ""
+        return summary + curves_html(epochs) + table
 
 
 def _warn(text: str) -> None:

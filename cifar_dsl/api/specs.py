@@ -48,7 +48,7 @@ class Spec:
     `path` is its file, `root` the folder that `extends` can't leave, `overrides` are the changes made with `--set` or
     in Python, `data` is the dataset chosen in place of the one in the text, and `uses` are the artifacts chosen beside
     it, such as weights to start from. `continues` is the spec of the run that it trains longer, if it does. In a
-    notebook, a spec shows its text and a table of its layers.
+    notebook, a spec shows its warnings, its picture and its layers.
     """
 
     path: Path
@@ -161,29 +161,22 @@ class Spec:
         return pytorch_source(self.analysis)
 
     def __repr__(self) -> str:
-        return f"<Spec {self.name} {self.fingerprint}: {self._summary()}>"
-
-    def _summary(self) -> str:
-        graph, cost = self.graph, self.graph.cost
-        return (
-            f"{graph.input} -> {graph.shape_of(graph.output)}, {cost.parameters:,} parameters, "
-            f"{in_short(cost.macs)} multiply-accumulates"
-        )
+        return f"<Spec {self.name} {self.fingerprint}: {summary_of(self.graph)}>"
 
     def _repr_html_(self) -> str:
-        """HTML for notebooks: the highlighted text of the spec, and a table of its layers."""
-        from html import escape
+        """HTML for notebooks: the warnings, the picture and the layers, and the text, folded."""
+        from cifar_dsl.api.displays import spec_html
 
-        from cifar_dsl.language.highlighting import html_of_source, html_of_table
-        from cifar_dsl.views.table import HEAD, NUMBERS, rows_of
+        return spec_html(self, has_source=True)
 
-        changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in self.overrides)
-        return (
-            f"<p><strong>{escape(self.name)}</strong> <code>{self.fingerprint}</code> "
-            f"{escape(self._summary())}{changed}</p>"
-            + html_of_source(self.analysis.program.name.span.source.text)
-            + html_of_table([HEAD, *rows_of(self.graph)], right=NUMBERS)
-        )
+
+def summary_of(graph: Graph) -> str:
+    """The shapes and counts of a network."""
+    cost = graph.cost
+    return (
+        f"{graph.input} -> {graph.shape_of(graph.output)}, {cost.parameters:,} parameters, "
+        f"{in_short(cost.macs)} multiply-accumulates"
+    )
 
 
 def load(

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from cifar_dsl.api import spec_of_text
+from cifar_dsl.api import Spec, spec_of_text
+from cifar_dsl.api.displays import spec_html
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
@@ -34,6 +35,19 @@ class _Errors:
         return html_of_text(escape(repr(self)))
 
 
+@frozen(repr=False)
+class _Shown:
+    """The spec of a cell, as a notebook displays it below its text."""
+
+    spec: Spec
+
+    def __repr__(self) -> str:
+        return "\n\n".join([repr(self.spec), *map(render_full, self.spec.warnings)])
+
+    def _repr_html_(self) -> str:
+        return spec_html(self.spec, has_source=False)
+
+
 def register(ipython: Any) -> None:  # IPython has no types for these methods
     """Register the cell magic `%%arch` with an `InteractiveShell`."""
 
@@ -46,14 +60,14 @@ def register(ipython: Any) -> None:  # IPython has no types for these methods
         """
         name, data = _parsed(line)
         try:
-            spec = spec_of_text(cell, _CELL, data=data)
+            spec = spec_of_text(f"\n{cell}", _CELL, data=data)  # lines are those of the cell, whose first is `line`
         except SpecError as error:
             display(_Errors(error.diagnostics))  # type: ignore[no-untyped-call]
             raise UsageError(f"{_count(error.diagnostics)}; `{name}` was not assigned") from None
         except UserError as error:
             raise UsageError("\n".join([error.message, *error.__notes__])) from None
         ipython.push({name: spec})
-        display(spec)  # type: ignore[no-untyped-call]
+        display(_Shown(spec))  # type: ignore[no-untyped-call]
 
     ipython.register_magic_function(arch, magic_kind="cell", magic_name="arch")
 
