@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from cifar_dsl.foundation.errors import UserError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 16  # of a table that isn't folded
 _PAPER = "background: #fff; border-radius: 4px; padding: 0.5em; overflow: auto; max-height: 32em; width: fit-content"
+_BESIDE = "display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start"
 _COLOURS = ("#d9822b", "#8a63d2", "#2f7fd1")  # of training, held-out and test images: legible on light and dark
 
 
@@ -27,14 +27,14 @@ def spec_html(spec: "Spec", *, has_source: bool) -> str:
     rows = rows_of(spec.graph)
     changed = "".join(f"<br><code>--set {escape(text)}</code>" for text in spec.overrides)
     heading = f"<strong>{escape(spec.name)}</strong> <code>{spec.fingerprint}</code> {escape(summary_of(spec.graph))}"
+    table = _table([HEAD, *rows], NUMBERS, f"{len(spec.graph.nodes)} layers")
     warnings = "\n\n".join(map(render_full, spec.warnings))
     text = spec.analysis.program.name.span.source.text.strip("\n") + "\n"
     return "".join(
         (
             f"<p>{heading}{changed}</p>",
             html_of_text(escape(warnings)) if warnings else "",
-            _picture(spec),
-            _table([HEAD, *rows], NUMBERS, f"{len(spec.graph.nodes)} layers"),
+            f'<div style="{_BESIDE}">{_picture(spec)}<div>{table}</div></div>',
             folded("spec", html_of_source(text)) if has_source else "",
         )
     )
@@ -87,22 +87,28 @@ def curves_of(epochs: Sequence[EpochMetrics], what: str) -> Iterator[tuple[str, 
 
 def curves_html(epochs: Sequence[EpochMetrics]) -> str:
     """Loss and accuracy by epoch, side by side, as SVG; nothing before the first epoch."""
-    panels = [_panel(epochs, what) for what in ("loss", "accuracy")]
-    return f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{"".join(panels)}</div>' if epochs else ""
+    if not epochs:
+        return ""
+    panels = "".join(_panel(epochs, what) for what in ("loss", "accuracy"))
+    return f'<div style="{_BESIDE}">{panels}</div>'
+
+
+def _tick(value: float, step: float, what: str) -> str:
+    """A value at an axis, as exact as the steps between the ticks."""
+    if what == "accuracy":
+        return f"{100 * value:.{_decimals(100 * step)}f}%"
+    return f"{value:.{_decimals(step)}f}"
+
+
+def _decimals(step: float) -> int:
+    return next((digits for digits in range(6) if abs(step - round(step, digits)) < 1e-6 * step), 6)
 
 
 def _panel(epochs: Sequence[EpochMetrics], what: str) -> str:
     from cifar_dsl.experiments.comparison.svg import chart, element, linear
 
-    if not epochs:
-        return ""
-    curves = [
-        (label, [(epoch, value) for epoch, value in zip(numbers, values, strict=True) if isfinite(value)])
-        for label, numbers, values in curves_of(epochs, what)
-    ]
+    curves = [(label, [*zip(numbers, values, strict=True)]) for label, numbers, values in curves_of(epochs, what)]
     values = [value for _, points in curves for _, value in points]
-    if not values:
-        return ""
     left, right, top, bottom = 46.0, 340.0, 30.0, 150.0
     x = linear((epochs[0].epoch, max(epochs[-1].epoch, epochs[0].epoch + 1)), left, right)
     y = linear(values, bottom, top, ticks=4)
@@ -114,7 +120,7 @@ def _panel(epochs: Sequence[EpochMetrics], what: str) -> str:
     parts = [words(what, left, 14, "start", font_weight="600", opacity="1"), words("epoch", right, bottom + 30, "end")]
     for tick in y.ticks:
         parts.append(element("path", d=f"M{left} {y(tick):.1f}H{right}", stroke="currentColor", opacity="0.15"))
-        parts.append(words(f"{tick:.0%}" if what == "accuracy" else f"{tick:.3g}", left - 6, y(tick) + 4, "end"))
+        parts.append(words(_tick(tick, y.ticks[1] - y.ticks[0], what), left - 6, y(tick) + 4, "end"))
     parts += [words(f"{tick:g}", x(tick), bottom + 16, "middle") for tick in x.ticks if tick == int(tick)]
     names = dict(zip(("training", "held out", "test"), _COLOURS, strict=True))
     for number, (label, points) in enumerate(curves):

@@ -1,5 +1,7 @@
 """Specs in notebooks, in an IPython of this process."""
 
+import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -13,8 +15,12 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import cifar_dsl
-from cifar_dsl.api import open_data, spec_of_text, with_overrides
+from cifar_dsl.api import displays, open_data, spec_of_text, with_overrides
+from cifar_dsl.api.progress import NotebookProgress
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import specs_directory
+from cifar_dsl.runs import EpochMetrics
+from cifar_dsl.training.events import EpochEnded, StepsDone, TrainingStarted
 
 TEXT = "arch mine\ninput 3x32x32\nmodel {{\n conv(4, 3) -> relu  # {}\n flatten -> dense(10)\n}}\n"
 MINE = TEXT.format("first")
@@ -96,8 +102,11 @@ def test_a_cell_becomes_a_spec_that_can_be_built(notebook):
     assert spec.build()(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
     summary = "3x32x32 -> 10, 36,122 parameters, 133 k multiply-accumulates"
     assert ran.plain == f"<Spec mine {spec.fingerprint}: {summary}>"
+    assert "svg" in elements(ran.html)
     assert summary in text_of(ran.html)
-    assert ran.html == spec._repr_html_()
+    assert spec._repr_html_().startswith(ran.html)
+    assert "# first" in text_of(spec._repr_html_())
+    assert "# first" not in text_of(ran.html)  # it stands in the cell above
     assert notebook("list(net.build().state_dict())").err.startswith("Out[0]: ['conv.weight'")
 
 
@@ -126,7 +135,7 @@ def test_errors_are_shown_and_nothing_is_assigned(notebook):
     assert not ran.is_fine
     assert "net" not in ran.names
     assert ran.plain.startswith("error[E0201]")
-    assert " --> <cell>:3:20" in ran.plain
+    assert " --> <cell>:4:20" in ran.plain  # the fourth line of the cell, whose first is %%arch
     assert "did you mean `dense`?" in ran.plain
     assert "1 error; `net` was not assigned" in ran.err
     assert "Traceback" not in ran.err
@@ -189,14 +198,79 @@ def test_text_of_a_spec_is_escaped(nasty):
     html = spec_of_text(TEXT.format(nasty), "<cell>")._repr_html_()
     assert nasty in text_of(html)
     assert set(elements(html)) <= {
-        "p",
-        "strong",
-        "code",
-        "pre",
-        "span",
-        "div",
+        *["p", "strong", "code", "pre", "span", "div", "details", "summary"],
+        *["svg", "g", "title", "text", "path", "polygon", "ellipse"],
         *["table", "thead", "tbody", "tfoot", "tr", "th", "td"],
     }
+
+
+def test_warnings_are_shown_with_the_lines_of_the_cell(notebook):
+    ran = notebook("%%arch\n" + MINE.replace("-> relu", "-> relu -> relu"))
+    assert ran.is_fine
+    assert " --> <cell>:5:" in ran.plain
+    assert "warning[W" in text_of(ran.html)
+    assert set(elements(ran.html)) >= {"pre", "svg", "table"}
+
+
+def test_a_long_table_is_folded_and_a_missing_package_is_named(monkeypatch):
+    def refuse(*_):
+        raise UserError("pictures need a package", "pip <install> it")
+
+    monkeypatch.setattr("cifar_dsl.views.pictures.as_svg", refuse)
+    short = spec_of_text(MINE, "<cell>")._repr_html_()
+    residual = cifar_dsl.load(specs_directory() / "residual.arch")
+    long = residual._repr_html_()
+    assert (elements(short).count("details"), elements(long).count("details")) == (1, 2)  # the text; the table, too
+    assert f"{len(residual.graph.nodes)} layers" in text_of(long)
+    assert "pictures need a package; pip <install> it" in text_of(long)
+
+
+def metrics_of(epoch: int, loss: float) -> EpochMetrics:
+    return EpochMetrics(epoch, 0.1, loss, 0.5, loss + 0.1, 0.4, 1.0, 0.1)
+
+
+def test_curves_have_a_line_for_each_kind_of_images():
+    html = displays.curves_html([metrics_of(1, 2.0), metrics_of(2, 1.5)])
+    assert elements(html).count("svg") == 2
+    assert elements(html).count("polyline") == 4
+    assert {"training", "test", "loss", "accuracy", "epoch"} <= set(re.findall(r">([^<]+)<", html))
+    assert displays.curves_html([]) == ""
+    near = displays.curves_html([metrics_of(1, 2.301), metrics_of(2, 2.292)])
+    ticks = re.findall(r">([0-9.]+)</text>", near.partition("accuracy")[0])
+    assert len(set(ticks)) == len(ticks)  # none is rounded to its neighbour
+    (lonely,) = re.findall(r'points="([^"]*)"', displays.curves_html([metrics_of(1, 2.0)]))[:1]
+    assert lonely.count(",") == 1
+
+
+def test_a_training_shows_its_curves_from_the_second_epoch_on(monkeypatch):
+    shown = []
+    monkeypatch.setattr(NotebookProgress, "_draw", lambda self: shown.append(self.html))
+    progress = NotebookProgress("mine")
+    progress(TrainingStarted((0,), 2))
+    for epoch in (1, 2):
+        progress(StepsDone(epoch, 2, 1, 1))
+        progress(EpochEnded(0, metrics_of(epoch, 1.0)))
+    assert ["polyline" in elements(html) for html in shown] == [False, False, False, False, True]
+
+
+def test_the_example_runs(notebook, tmp_path, pictures):
+    """Its cells, one after another, as Jupyter runs them; on few images, for one epoch."""
+    example = Path(__file__).parents[2] / "examples" / "ablation.ipynb"
+    cells = json.loads(example.read_text(encoding="utf-8"))["cells"]
+    shown = []
+    smaller = {"--data shapes": f"--data npz:{pictures}", "batch      100": "batch      10"}
+    smaller |= {"epochs     3": "epochs     1", "seeds=2": "seeds=1"}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            text = "".join(cell["source"])
+            for old, new in smaller.items():
+                text = text.replace(old, new)
+            ran = notebook(text)
+            assert ran.is_fine, (text, ran)
+            shown.append(ran)
+    assert all(not cell.get("outputs") for cell in cells)
+    assert "svg" in elements(shown[1].html)
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir() if path.is_dir())
 
 
 def test_the_table_has_every_layer_and_the_totals(tiny):
@@ -212,7 +286,8 @@ def test_the_table_has_every_layer_and_the_totals(tiny):
 
 
 @pytest.mark.parametrize("path", sorted(specs_directory().glob("*/*.arch")), ids=lambda path: path.stem)
-def test_every_shipped_spec_can_be_shown(path):
+def test_every_shipped_spec_can_be_shown(path, monkeypatch):
+    monkeypatch.setattr(displays, "_picture", lambda _: "")  # which tests/views/pictures draws
     if path.parent.name != "library":
         html = cifar_dsl.load(path)._repr_html_()
         assert elements(html)
