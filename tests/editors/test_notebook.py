@@ -258,7 +258,7 @@ def test_the_example_runs(notebook, tmp_path, pictures):
     example = Path(__file__).parents[2] / "examples" / "ablation.ipynb"
     cells = json.loads(example.read_text(encoding="utf-8"))["cells"]
     shown = []
-    smaller = {"--data shapes": f"--data npz:{pictures}", "batch      100": "batch      10"}
+    smaller = {"--data shapes": f"--data npz:{pictures}", "batch      50": "batch      10"}
     smaller |= {"epochs     3": "epochs     1", "seeds=2": "seeds=1"}
     for cell in cells:
         if cell["cell_type"] == "code":
