@@ -249,7 +249,7 @@ def test_a_training_shows_its_curves_from_the_second_epoch_on(monkeypatch):
     progress(TrainingStarted((0,), 2))
     for epoch in (1, 2):
         progress(StepsDone(epoch, 2, 1, 1))
-        progress(EpochEnded(0, metrics_of(epoch, 1.0)))
+        progress(EpochEnded(0, metrics_of(epoch, 1.0), 100))
     assert ["polyline" in elements(html) for html in shown] == [False, False, False, False, True]
 
 
