@@ -65,7 +65,7 @@ def killed_comparison(folder: Path, kills: int, seed: int, command: str = "compa
     _prepare(folder, seed, epochs)
     chance = random.Random(seed)
     begun = time.perf_counter()
-    _finish(folder, "whole", command)
+    _finish(folder, "whole", command, "--jobs", "2" if kills > 1 else "1")
     duration_s = time.perf_counter() - begun
     midway = 0
     complete: dict[Path, bytes] = {}
@@ -147,7 +147,7 @@ def _prepare(folder: Path, seed: int, epochs: int = 60) -> None:
 def _begin(folder: Path, name: str, command: str = "compare", *more: str) -> "subprocess.Popen[bytes]":
     arguments = [sys.executable, "-m", "cifar_dsl", *COMMANDS[command], "--data", "npz:pictures.npz"]
     # Workers whose parent was killed stop after a step, and hold their locks until then.
-    arguments += ["--seeds", "2", "--device", "cpu", "--wait", "--no-chart", "--no-report"]
+    arguments += ["--seeds", "2", "--device", "cpu", "--threads", "1", "--wait", "--no-chart", "--no-report"]
     arguments += ["--runs", name, "--out", f"{name}-comparison", *(more or ("--jobs", "2"))]
     quiet = subprocess.DEVNULL
     # Its own process group, so that a kill includes the workers.
