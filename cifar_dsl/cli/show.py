@@ -55,6 +55,7 @@ class _PictureFile(click.Path):
         "cifar-dsl show resnet18 --margin",
         "cifar-dsl show mine.arch --set width=64",
     ),
+    common=("--set", "--data", "--margin", "--expand", "--json", "--picture", "--direction", "--theme", "--depth"),
 )
 @arguments.spec
 @arguments.overrides

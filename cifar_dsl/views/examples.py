@@ -241,7 +241,6 @@ RECIPES: Mapping[str, Mapping[str, str]] = {
         "autoaugment": "augment  autoaugment\n",
         "mixup": "augment  mixup\n",
         "cutmix": "augment  cutmix\n",
-        "resize": "epochs   12\naugment  flip -> resize([0, 4, 8], [24, 28, 32])\n",
     },
     "Choices of `early_stopping`": {
         "none": "early_stopping  none\n",

@@ -19,7 +19,7 @@ def test_each_setting_and_choice_has_an_example_that_uses_it() -> None:
     for title, names in entries().items():
         if title not in EXAMPLES:
             missing = names.keys() - RECIPES.get(title, {}).keys()
-            assert missing <= written_by_commands
+            assert missing <= written_by_commands | {"resize"}  # which needs another network than that of `baseline`
     for examples in RECIPES.values():
         assert [name for name, text in examples.items() if not re.search(rf"\b{name}\b", text)] == []
 
