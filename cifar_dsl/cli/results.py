@@ -1,20 +1,26 @@
 """Output of `cifar-dsl compare`: the terminal, tables, charts, the report."""
 
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import click
 
 from cifar_dsl.cli.opening import open_in_browser
 from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.user_folders import expanded
+from cifar_dsl.foundation.user_folders import expanded, home_folder
 from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
     from cifar_dsl.experiments.comparison import Comparison
-    from cifar_dsl.experiments.comparison.report import Pictures
+    from cifar_dsl.experiments.comparison.report import Origin, Pictures
 
 
 def show(comparison: "Comparison") -> None:
@@ -54,7 +60,8 @@ def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOpt
 
             analyses = {spec.fingerprint: spec.analysis for spec in specs}
             pictures = _pictures(comparison, options.data, options.data_dir)
-            write_atomically(report, render_report(comparison, analyses, pictures).encode(), follow=True)
+            origin = _origin(comparison, options.runs, out)
+            write_atomically(report, render_report(comparison, analyses, pictures, origin).encode(), follow=True)
         else:
             report.unlink(missing_ok=True)
         has_chart = not options.no_chart and any(row.mean is not None for row in comparison.rows)
@@ -62,6 +69,31 @@ def write(comparison: "Comparison", specs: "Sequence[Spec]", options: CompareOpt
     note(f"written to {out}/comparison.*" + (f" and {report}" if not options.no_report else ""))
     if options.open_report:
         open_in_browser(report)
+
+
+def _origin(comparison: "Comparison", runs: Path, out: Path) -> "Origin":
+    """The command that is running, today's date, and links to the runs from a page in `out`."""
+    from cifar_dsl.experiments.comparison.report import Origin
+    from cifar_dsl.runs import runs_in_place
+
+    links = {}
+    for row in comparison.rows:
+        for run in runs_in_place(runs, row.fingerprint):
+            seed = int(run.path.name.removeprefix("seed-"))
+            links[row.fingerprint, seed] = quote(os.path.relpath(run.path, out)) + "/"
+    now = datetime.now(UTC)
+    return Origin(_command(), f"{now.day} {now:%B %Y}, {now:%H:%M} UTC", links)
+
+
+def _command() -> str:
+    """The command line that is running, without the user's home folder."""
+    context = click.get_current_context(silent=True)
+    if context is None or not isinstance(context.obj, list):
+        return ""
+    home = home_folder()
+    prefix = f"{home}{os.sep}"
+    given = [f"~/{word.removeprefix(prefix)}" if home and word.startswith(prefix) else word for word in context.obj]
+    return f"cifar-dsl {shlex.join(given)}"
 
 
 def _write_chart(comparison: "Comparison | None", out: Path) -> None:
@@ -113,7 +145,7 @@ def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None)
     from cifar_dsl.training.datasets.load import cache_path
 
     used = comparison.data
-    if used is None or not any(row.images and row.images.effect for row in comparison.rows):
+    if used is None or not any(row.images for row in comparison.rows):
         return None
     path = None
     try:

@@ -168,6 +168,14 @@ def html_of_source(text: str) -> str:
     return html_of_text(highlight(text, ArchLexer(stripnl=False), formatter))
 
 
+def classes_of_source(text: str) -> str:
+    """A highlighted spec as HTML with Pygments' short class names, for a page with a style sheet of its own."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+
+    return str(highlight(text, ArchLexer(stripnl=False), HtmlFormatter(nowrap=True)))
+
+
 def html_of_text(html: str) -> str:
     """Lines of HTML in a `<pre>`. It sets its font, since notebooks would use the font of prose."""
     return f'<pre style="padding: 0.5em; overflow: auto; line-height: 1.3; font-family: monospace">{html}</pre>'

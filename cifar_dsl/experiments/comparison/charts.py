@@ -28,6 +28,8 @@ _WIDTH, _LEFT, _RIGHT = 440, 14, 420
 _ROW = 40  # height of a spec, in units
 _LABEL, _SMALL = 13.5, 12.5  # largest font sizes, on a narrow page
 
+_COLOURS = 8  # of lines, in palette.css
+
 SHAPES = {"better": "up", "worse": "down", "unclear": "round", "untested": "round"}
 
 
@@ -131,9 +133,7 @@ def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
     best = front(rows, price)
     top, bottom, left = 14, 250, 46
     x = logarithmic(costs.values(), left + 12, _RIGHT - 12)
-    means = [row.mean or 0.0 for row in rows]
-    room = 0.1 * (max(means) - min(means)) + 0.002
-    y = linear((min(means) - room, max(means) + room), bottom, top)
+    y = _mean_axis(rows, bottom, top)
     parts = [line(left, y(tick), _RIGHT, y(tick), "grid") for tick in y.ticks]
     parts += [text(left - 6, y(tick) + 4, points(tick, _tick_digits(y)), "tick", "end") for tick in y.ticks]
     parts += [text(x(tick), bottom + 17, in_short(tick).replace(" ", "\u2009"), "tick", "middle") for tick in x.ticks]
@@ -149,8 +149,7 @@ def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
     ]
     for row in rows:
         at, mean, kind = x(costs[id(row)]), y(row.mean or 0.0), verdict(row, base)
-        if row.interval:
-            parts.append(line(at, y(row.interval[0]), at, y(row.interval[1]), "whisker thin"))
+        parts += _whisker(y, row.interval, at)
         tip = f"{row.name}: {accuracy_text(row)}; {price.text(costs[id(row)])}{'; on the front' if row in best else ''}"
         shape = "square" if row is base else SHAPES[kind]
         parts.append(mark(shape, at, mean, f"mark {kind}", tip))
@@ -165,10 +164,38 @@ def tradeoff(comparison: Comparison, price: Price) -> Markup | None:
     )
 
 
+def _mean_axis(rows: Sequence[Row], start: float, end: float) -> Axis:
+    """An axis for all means and their intervals; very wide intervals are cut so that the means stay apart."""
+    means = [row.mean or 0.0 for row in rows]
+    spread = max(means) - min(means)
+    low, high = min(means) - 0.5 * spread - 0.005, max(means) + 0.5 * spread + 0.005
+    ends = [min(high, max(low, value)) for row in rows for value in (row.interval or ())]
+    room = 0.1 * spread + 0.002
+    return linear((min([*ends, min(means) - room]), max([*ends, max(means) + room])), start, end)
+
+
+def _whisker(y: Axis, interval: Interval | None, at: float) -> list[Markup]:
+    """An upright interval; it has a cap at an end within the axis, and an arrow at an end beyond."""
+    if interval is None:
+        return []
+    parts = [line(at, y(interval[0]), at, y(interval[1]), "whisker thin")]
+    for value, inward in ((interval[0], -4), (interval[1], 4)):
+        end = y(value)
+        if y.low <= value <= y.high:
+            parts.append(line(at - 3, end, at + 3, end, "whisker thin"))
+        else:
+            parts += [line(at, end, at + side, end + inward, "whisker thin") for side in (-3, 3)]
+    return parts
+
+
 def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
-    """Test accuracy by epoch with the range of all runs, and the baseline's mean; None for fewer than 2 epochs."""
+    """Accuracy by epoch on test images, with the range of all runs, and on training images, and the baseline's.
+
+    None for fewer than 2 epochs.
+    """
     curves = [each.curve for each in rows]
-    values = [v for c in curves for v in (*c.low, *c.high)] or [v for c in curves for run in c.lost for v in run]
+    values = [v for c in curves for v in (*c.low, *c.high, *c.train)]
+    values = values or [v for c in curves for run in c.lost for v in run]
     own = row.curve
     first = min(own.first, base.curve.first)
     last = max((each.first + len(c) - 1 for each in (own, base.curve) for c in (each.mean, *each.lost)), default=0)
@@ -188,14 +215,82 @@ def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
         parts.append(
             element("polyline", points=_points(x, y, enumerate(base.curve.mean, base.curve.first)), class_="curve base")
         )
+    parts.append(element("polyline", points=_points(x, y, enumerate(own.train, own.first)), class_="curve train"))
     parts.append(element("polyline", points=_points(x, y, enumerate(own.mean, own.first)), class_="curve"))
     for run in own.lost:
         parts.append(element("polyline", points=_points(x, y, enumerate(run, own.first)), class_="curve lost"))
         end = (x(own.first + len(run) - 1), y(run[-1])) if run else (x(own.first), y(y.low))
         parts.append(text(end[0], end[1] + 4, "\u00d7", "cross", "middle"))
-    summary = f"mean of the last epoch {points(own.mean[-1])} %" if own.mean else "no run finished"
+    summary = f"test accuracy after the last epoch {points(own.mean[-1])} %" if own.mean else "no run finished"
+    summary += f", on training images {points(own.train[-1])} %" if own.train else ""
     lost = f"; {len(own.lost)} lost" if own.lost else ""
-    return chart(240, 172, f"Learning curve of {row.name}", f"Test accuracy by epoch; {summary}{lost}", *parts)
+    return chart(240, 172, f"Learning curve of {row.name}", f"Accuracy by epoch; {summary}{lost}", *parts)
+
+
+def overlay(comparison: Comparison) -> Markup | None:
+    """The mean test accuracy of all specs by epoch in one frame, each with its name; None for fewer than 2 epochs.
+
+    The report's script reads its `data-` attributes to show values.
+    """
+    rows = [row for row in comparison.rows if row.curve.mean]
+    first = min((row.curve.first for row in rows), default=1)
+    last = max((row.curve.first + len(row.curve.mean) - 1 for row in rows), default=1)
+    if last <= first:
+        return None
+    left, right, top, bottom = 44, 700, 12, max(300, 24 + 15 * len(rows))
+    x = Axis(first, last, left, right, _epoch_ticks(first, last))
+    y = linear([value for row in rows for value in row.curve.mean], bottom, top)
+    parts = [line(left, y(tick), right, y(tick), "grid") for tick in y.ticks]
+    parts += [text(left - 6, y(tick) + 4, points(tick, _tick_digits(y)), "tick", "end") for tick in y.ticks]
+    parts += [text(x(tick), bottom + 17, f"{tick:.0f}", "tick", "middle") for tick in x.ticks]
+    parts.append(text((left + right) / 2, bottom + 34, "epoch", "tick", "middle"))
+    names = sorted(rows, key=lambda row: -row.curve.mean[-1])
+    places = _apart([y(row.curve.mean[-1]) for row in names], 15, top + 6, bottom)
+    for row in rows:
+        number = comparison.rows.index(row)
+        kind = series(number)
+        way = _points(x, y, enumerate(row.curve.mean, row.curve.first))
+        parts.append(element("polyline", points=way, class_=f"series {kind}"))
+        end, place = (x(row.curve.first + len(row.curve.mean) - 1), y(row.curve.mean[-1])), places[names.index(row)]
+        parts.append(element("path", d=f"M{end[0]:.1f} {end[1]:.1f}L{right + 10} {place:.1f}", class_=f"leader {kind}"))
+        parts.append(text(right + 14, place + 4, fitted(row.name, 130, _SMALL), f"series-name {kind}"))
+    spoken = "; ".join(f"{row.name} {points(row.curve.mean[-1])} %" for row in names)
+    return chart(
+        850,
+        bottom + 40,
+        "Test accuracy by epoch of all specs",
+        f"After the last epoch: {spoken}",
+        *parts,
+        id="overlay",
+        data_left=left,
+        data_right=right,
+        data_first=first,
+        data_last=last,
+        data_top=top,
+        data_bottom=bottom,
+    )
+
+
+def series(number: int) -> str:
+    """The CSS classes of the line of a spec, by its number: a colour, and dashes when the colours begin again."""
+    again = f" again-{min(3, number // _COLOURS)}" if number >= _COLOURS else ""
+    return f"series-{number % _COLOURS}{again}"
+
+
+def _epoch_ticks(first: int, last: int) -> tuple[float, ...]:
+    inner = [tick for tick in linear((first, last), 0, 1, ticks=8).ticks if first <= tick <= last and tick == int(tick)]
+    return tuple(dict.fromkeys([first, *(tick for tick in inner if tick - first > (last - first) / 20)]))
+
+
+def _apart(places: Sequence[float], distance: float, low: float, high: float) -> list[float]:
+    """Places in ascending order, moved as far apart as `distance` where there is room, within `low` and `high`."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + distance if moved else low))
+    for number in reversed(range(len(moved))):
+        limit = moved[number + 1] - distance if number + 1 < len(moved) else high
+        moved[number] = min(moved[number], limit)
+    return moved
 
 
 def class_gains(row: Row, images: SpecImages) -> Markup | None:

@@ -11,8 +11,9 @@ from cifar_dsl.runs import EpochMetrics
 class Curve:
     """Test accuracy (0 to 1) after each epoch: mean, minimum and maximum of the finished runs.
 
-    `lost` has the curve of each run that diverged or failed, up to its end. `first` is the epoch of the first values;
-    later than 1, if the runs continue another one.
+    `train` is the mean accuracy on the augmented training images, in training. `lost` has the curve of each run that
+    diverged or failed, up to its end. `first` is the epoch of the first values; later than 1, if the runs continue
+    another one.
     """
 
     mean: tuple[float, ...]
@@ -20,6 +21,7 @@ class Curve:
     high: tuple[float, ...]
     lost: tuple[tuple[float, ...], ...]
     first: int = 1
+    train: tuple[float, ...] = ()
 
 
 def curve(runs: Sequence[ReadRun], failed: Sequence[FailedRun] = ()) -> Curve:
@@ -29,12 +31,14 @@ def curve(runs: Sequence[ReadRun], failed: Sequence[FailedRun] = ()) -> Curve:
     for run in runs:
         (lost if run.result.accuracy is None else finished).append(_accuracies(run.metrics))
     epochs = list(zip(*finished, strict=False))
+    trained = [[each.train_accuracy for each in run.metrics] for run in runs if run.result.accuracy is not None]
     return Curve(
         tuple(sum(epoch) / len(epoch) for epoch in epochs),
         tuple(map(min, epochs)),
         tuple(map(max, epochs)),
         tuple(lost),
         _first_epoch([*runs, *failed]),
+        tuple(sum(epoch) / len(epoch) for epoch in zip(*trained, strict=False)),
     )
 
 

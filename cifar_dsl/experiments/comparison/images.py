@@ -12,7 +12,8 @@ from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import Confusion, Predictions
 
-SHOWN = 8  # example images, fixed and broken each
+SHOWN = 8  # example images, fixed and broken each, and mistakes
+EXAMPLES = 12  # confusions with an example image
 
 Bools = npt.NDArray[np.bool_]
 
@@ -67,12 +68,27 @@ class ImageEffect:
 
 
 @frozen
+class Mistake:
+    """An image that most of a spec's networks get wrong.
+
+    `said` is the most common prediction; `truth_probability` is what the networks give the true class, on average.
+    """
+
+    index: int
+    label: int
+    said: int
+    truth_probability: float
+
+
+@frozen
 class SpecImages:
     """A spec's predictions for the test images, summarized.
 
     `seeds` are those of the runs with saved predictions. `own_agreement` is the share of images with equal predictions,
     averaged over all pairs of the spec's networks; None for fewer than two. `confusion[i][j]` is the share of class i
-    that is predicted as class j. `effect` is None for the baseline, and if the baseline has no predictions.
+    that is predicted as class j. `effect` is None for the baseline, and if the baseline has no predictions. `mistakes`
+    are those with the smallest probability of the true class, `examples` one image of each of the most common
+    confusions.
     """
 
     classes: tuple[str, ...]
@@ -81,6 +97,8 @@ class SpecImages:
     own_agreement: float | None
     confusion: tuple[tuple[float, ...], ...]
     effect: ImageEffect | None
+    mistakes: tuple[Mistake, ...] = ()
+    examples: tuple[Mistake, ...] = ()
 
 
 @frozen(eq=False)
@@ -139,7 +157,34 @@ def describe(predictions: SpecPredictions, baseline: SpecPredictions | None) -> 
         own_agreement=_own_agreement(predictions),
         confusion=tuple(tuple(map(float, row)) for row in shares),
         effect=_effect(baseline, predictions) if baseline else None,
+        mistakes=_mistakes(predictions),
+        examples=_examples(predictions, shares),
     )
+
+
+def _mistakes(predictions: SpecPredictions) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(predictions.right.mean(axis=0) < 0.5)
+    probability = predictions.truth_probability.astype(float).mean(axis=0)
+    first = wrong[np.argsort(probability[wrong], kind="stable")][:SHOWN]
+    return tuple(_mistake(predictions, int(i), _most_common(predictions.predicted[:, i])) for i in first)
+
+
+def _examples(predictions: SpecPredictions, shares: npt.NDArray[np.float64]) -> tuple[Mistake, ...]:
+    """Of each confusion, the image that most networks confuse so; the least probable true class of several."""
+    others = shares - np.diag(np.diag(shares))
+    probability = predictions.truth_probability.astype(float).mean(axis=0)
+    found = []
+    for cell in np.argsort(-others, axis=None, kind="stable")[:EXAMPLES]:
+        label, said = divmod(int(cell), len(predictions.classes))
+        if others[label, said] > 0:
+            votes = (predictions.predicted == said).mean(axis=0) * (predictions.labels == label)
+            found.append(_mistake(predictions, int(np.argmax(votes - probability / 1000)), said))
+    return tuple(found)
+
+
+def _mistake(predictions: SpecPredictions, index: int, said: int) -> Mistake:
+    probability = float(predictions.truth_probability[:, index].astype(float).mean())
+    return Mistake(index, int(predictions.labels[index]), said, round(probability, 4))
 
 
 def mcnemar(before: Bools, after: Bools) -> tuple[int, int, float]:

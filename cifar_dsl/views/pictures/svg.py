@@ -61,10 +61,13 @@ def _add(root: ElementTree.Element, mark: Mark, theme: Theme | None) -> None:
             place = {"cx": _number(mark.x), "cy": _number(mark.y), "r": _number(mark.radius)}
             ElementTree.SubElement(root, "circle", place | colours)
         case Words():
-            place = {"x": _number(mark.x), "y": _number(mark.y), "font-size": _number(mark.size)}
-            colours = {"fill": theme.inks[mark.look]} if theme else {"class": mark.look}
+            place = {"x": _number(mark.x), "y": _number(mark.y)}
+            if theme:
+                look = {"font-size": _number(mark.size), "fill": theme.inks[mark.look]}
+            else:
+                look = {"class": f"{mark.look} size-{round(10 * mark.size)}"}
             anchor = {"text-anchor": mark.anchor} if mark.anchor != "start" else {}
-            ElementTree.SubElement(root, "text", place | colours | anchor).text = mark.text
+            ElementTree.SubElement(root, "text", place | look | anchor).text = mark.text
 
 
 def _way(points: Sequence[Point]) -> str:

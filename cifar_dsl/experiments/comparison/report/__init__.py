@@ -16,19 +16,31 @@ from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.comparison import charts
 from cifar_dsl.experiments.comparison.effects import POWER
 from cifar_dsl.experiments.comparison.efficiency import PRICES
-from cifar_dsl.experiments.comparison.images import Changed, SpecImages
+from cifar_dsl.experiments.comparison.images import Changed, Mistake, SpecImages
 from cifar_dsl.experiments.comparison.rows import Comparison, Row
 from cifar_dsl.experiments.comparison.sentences import p_text, pair_sentences, sentence
-from cifar_dsl.experiments.comparison.tables import as_data, full_columns, notes, omissions
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.experiments.comparison.tables import (
+    as_csv,
+    as_data,
+    as_latex,
+    as_markdown,
+    full_columns,
+    notes,
+    omissions,
+)
+from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import percent, points
 from cifar_dsl.language.diagnostics.render import visible
+from cifar_dsl.language.highlighting import classes_of_source
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.views.difference import as_lines, difference
+from cifar_dsl.views.pictures import as_fragment, draw
 
 _HERE = Path(__file__).parent
 _MOST_CLASSES = 20  # whose confusion matrix fits on a page
 _SHADES = 10  # of a cell of the confusion matrix
+_MOST_EPOCHS = 12  # in the table of epochs
 
 Pictures = npt.NDArray[np.uint8]  # (N, H, W, C)
 
@@ -43,8 +55,20 @@ class Picture:
     after: str
 
 
+@frozen
+class Origin:
+    """How a report came about: the command, the date in words, and by fingerprint and seed the link to each run."""
+
+    command: str = ""
+    date: str = ""
+    runs: Mapping[tuple[str, int], str] = field(factory=dict)
+
+
 def render_report(
-    comparison: Comparison, specs: Mapping[str, Analysis] | None = None, pictures: Pictures | None = None
+    comparison: Comparison,
+    specs: Mapping[str, Analysis] | None = None,
+    pictures: Pictures | None = None,
+    origin: Origin = Origin(),  # noqa: B008  # frozen
 ) -> str:
     """The report as HTML.
 
@@ -73,17 +97,24 @@ def render_report(
         forest=charts.difference_forest(comparison),
         tradeoffs=[chart for price in PRICES if (chart := charts.tradeoff(comparison, price))],
         curves=[c for row in comparison.rows if (c := charts.learning_curve(row, base, comparison.rows))],
+        overlay=charts.overlay(comparison),
+        epochs=_epochs(comparison),
         class_gains=charts.class_gains,
+        mistakes_of=lambda images: [_mistaken(images, each, pictures) for each in images.mistakes],
+        examples_of=lambda images: _examples(images, pictures),
+        origin=origin,
+        drawings={mark: _drawing(known[mark]) for mark in known},
         pictures_of=lambda row, changed: _pictures(row.images, changed, pictures),
         confusion_fits=lambda images: len(images.classes) <= _MOST_CLASSES,
         shade=lambda share: round(share * _SHADES),
         confused=_confused,
         breakable=_breakable,
         changes=changes,
-        texts={mark: print_spec(known[mark].program.as_spec()).splitlines() for mark in known},
+        texts={mark: _coloured(print_spec(known[mark].program.as_spec())) for mark in known},
         points=points,
         p_text=p_text,
         data=as_data(comparison),
+        copies={"CSV": as_csv(comparison), "LaTeX": as_latex(comparison), "Markdown": as_markdown(comparison)},
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own file
         style_digest=_digest(style),
@@ -144,11 +175,54 @@ def _pictures(images: SpecImages, changed: Iterable[Changed], pictures: Pictures
     shown = []
     for each in changed:
         label, before, after = (images.classes[i] for i in (each.label, each.said_before, each.said_after))
-        source = None
-        if pictures is not None and each.index < len(pictures):
-            source = _png(pictures[each.index])
-        shown.append(Picture(source, f"{label} (image {each.index})", before, after))
+        shown.append(Picture(_source(pictures, each.index), f"{label} (image {each.index})", before, after))
     return shown
+
+
+def _mistaken(images: SpecImages, mistake: Mistake, pictures: Pictures | None) -> Picture:
+    label, said = images.classes[mistake.label], images.classes[mistake.said]
+    return Picture(_source(pictures, mistake.index), f"{label} (image {mistake.index})", "", said)
+
+
+def _examples(images: SpecImages, pictures: Pictures | None) -> dict[tuple[int, int], str]:
+    """By true and predicted class, the image that stands for the confusion."""
+    found = {}
+    for each in images.examples:
+        if source := _source(pictures, each.index):
+            found[each.label, each.said] = source
+    return found
+
+
+def _epochs(comparison: Comparison) -> list[tuple[int, list[float | None]]]:
+    """The mean test accuracy of each spec after some epochs, among them the first and the last."""
+    curves = [row.curve for row in comparison.rows]
+    numbers = sorted({curve.first + i for curve in curves for i in range(len(curve.mean))})
+    count = min(_MOST_EPOCHS, len(numbers))
+    chosen = [numbers[round(i * (len(numbers) - 1) / max(1, count - 1))] for i in range(count)]
+
+    def at(epoch: int) -> list[float | None]:
+        places = [(curve, epoch - curve.first) for curve in curves]
+        return [curve.mean[place] if 0 <= place < len(curve.mean) else None for curve, place in places]
+
+    return [(epoch, at(epoch)) for epoch in dict.fromkeys(chosen)]
+
+
+def _drawing(analysis: Analysis) -> Markup | None:
+    """The picture of a network; None if it is too large."""
+    try:
+        drawn = as_fragment(draw(analysis.graph, analysis.program.name.text))
+    except UserError:
+        return None
+    return Markup(visible(drawn))  # noqa: S704  # ElementTree wrote it
+
+
+def _coloured(text: str) -> list[Markup]:
+    """The lines of a spec as HTML, with a class for each kind of word."""
+    return [Markup(line) for line in classes_of_source(text).splitlines()]  # noqa: S704  # Pygments escaped it
+
+
+def _source(pictures: Pictures | None, index: int) -> str | None:
+    return _png(pictures[index]) if pictures is not None and index < len(pictures) else None
 
 
 def _png(pixels: Pictures) -> str:

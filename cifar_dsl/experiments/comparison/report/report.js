@@ -1,6 +1,7 @@
 "use strict";
 
-// Sorts and filters the table. Without this script, the table shows all rows in the order of the comparison.
+// Sorts, filters and copies the table, shows the values of an epoch, and opens all sections for print. Without this
+// script, the table shows all rows in the order of the comparison.
 (() => {
   const table = document.getElementById("figures");
   const body = table.tBodies[0];
@@ -62,4 +63,83 @@
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
   filter();
+
+  const copies = JSON.parse(document.getElementById("copies").textContent);
+  const copied = document.getElementById("copied");
+
+  /** Copy a text; the older way works in files, where some browsers refuse the newer one. */
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+  };
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    button.addEventListener("click", async () => {
+      await copy(copies[button.dataset.copy]);
+      copied.textContent = `${button.dataset.copy} copied`;
+    });
+  });
+
+  const chart = document.getElementById("overlay");
+  if (chart !== null) {
+    const figure = chart.closest("figure");
+    const readout = document.getElementById("readout");
+    const { left, right, first, last, top, bottom } = Object.fromEntries(
+      Object.entries(chart.dataset).map(([name, value]) => [name, Number(value)]),
+    );
+    const specs = JSON.parse(document.getElementById("comparison-data").textContent).rows;
+    const cursor = document.createElementNS(chart.namespaceURI, "line");
+    cursor.setAttribute("class", "cursor");
+    cursor.setAttribute("y1", top);
+    cursor.setAttribute("y2", bottom);
+    let epoch = null;
+
+    const show = (wanted) => {
+      epoch = Math.min(last, Math.max(first, wanted));
+      const x = left + ((epoch - first) / (last - first)) * (right - left);
+      cursor.setAttribute("x1", x);
+      cursor.setAttribute("x2", x);
+      chart.append(cursor);
+      const values = specs
+        .map(({ name, curve }) => [name, curve.mean[epoch - curve.first]])
+        .filter(([, value]) => value !== undefined)
+        .sort(([, one], [, other]) => other - one);
+      const parts = values.map(([name, value]) => {
+        const part = document.createElement("span");
+        part.textContent = `${name} ${(100 * value).toFixed(1)}`;
+        return part;
+      });
+      const head = document.createElement("strong");
+      head.textContent = `Epoch ${epoch}`;
+      readout.replaceChildren(head, ...parts.flatMap((part) => [" ", part]));
+      readout.hidden = false;
+    };
+
+    chart.addEventListener("pointermove", (event) => {
+      const box = chart.getBoundingClientRect();
+      const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
+      show(Math.round(first + ((x - left) / (right - left)) * (last - first)));
+    });
+    figure.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      show(epoch === null ? (step < 0 ? first : last) : epoch + step);
+    });
+  }
+  document.querySelectorAll(".needs-script").forEach((each) => each.classList.remove("needs-script"));
+
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((each) => (each.open = true));
+  });
+  addEventListener("afterprint", () => closed.forEach((each) => (each.open = false)));
 })();

@@ -12,7 +12,8 @@ import pytest
 from helpers.studies import Study, make_study
 
 from cifar_dsl.experiments.comparison import Comparison, compare
-from cifar_dsl.experiments.comparison.report import render_report
+from cifar_dsl.experiments.comparison.report import Origin, render_report
+from cifar_dsl.experiments.comparison.tables import as_csv, as_latex, as_markdown
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=alert(1)>\x1b[2J\u202e"
@@ -32,7 +33,11 @@ def comparison(study) -> Comparison:
 
 @pytest.fixture(scope="module")
 def report(study, comparison) -> str:
-    return render_report(comparison, study.analyses, study.pictures)
+    runs = {
+        (row.fingerprint, seed): f"../runs/{row.name}/seed-{seed}/" for row in comparison.rows for seed in row.seeds
+    }
+    origin = Origin("cifar-dsl compare specs/ --seeds 4", "30 November 2026, 12:00 UTC", runs)
+    return render_report(comparison, study.analyses, study.pictures, origin)
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +89,14 @@ def test_every_section_exists(shown, report):
     page = shown(report)
     heads = [head.inner_text() for head in page.locator("h2").all()]
     assert heads == [
-        "What the runs show",
-        "Accuracy, and the difference from baseline",
-        "All numbers",
-        "What accuracy costs",
+        "Findings",
+        "Test accuracy, and difference from baseline",
+        "Results",
+        "Accuracy and cost",
         "Learning curves",
-        "Image by image",
-        "What each spec changes",
-        "How to read this",
+        "Predictions",
+        "Specs and runs",
+        "Methods",
     ]
     assert "residual beats baseline by" in page.locator("#findings").inner_text()
     assert "of 4 runs, 2 diverged" in page.locator("#findings").inner_text()
@@ -164,7 +169,7 @@ class _Elements(HTMLParser):
 def test_no_element_and_no_attribute_comes_from_a_name_or_a_text(hostile):
     parser = _Elements()
     parser.feed(hostile)
-    assert parser.tags.count("script") == 2  # the data and ours
+    assert parser.tags.count("script") == 3  # the data, the tables to copy, and ours
     assert "img" not in parser.tags
     assert not {name for name in parser.attributes if name.startswith("on")}
     assert all(line.isprintable() for line in hostile.splitlines())
@@ -175,7 +180,7 @@ def test_names_and_texts_of_specs_stay_text(shown, hostile):
     page = shown(hostile)
     assert page.title() == "1 spec against base"
     assert page.locator("img").count() == 0
-    assert page.locator("script").count() == 2  # the data and ours
+    assert page.locator("script").count() == 3  # the data, the tables to copy, and ours
     text = page.locator("body").inner_text()
     assert "<script>document.title='hacked'</script>" in text
     assert not {"\x1b", "\u202e"} & set(page.content())
@@ -271,7 +276,83 @@ def test_it_can_be_printed(shown, report):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     content = page.pdf(prefer_css_page_size=True)
     assert content.startswith(b"%PDF")
-    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 8
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 20
+
+
+@needs_browser
+def test_print_is_complete(shown, report):
+    """Sections that are closed on the screen are printed, and closed again."""
+    page = shown(report, media="print")
+    spec = page.locator("#specs details pre.arch").first
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert spec.is_visible()
+    assert page.evaluate("[...document.querySelectorAll('details')].every((each) => each.open)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.evaluate("[...document.querySelectorAll('details')].some((each) => each.open)")
+
+
+@needs_browser
+def test_a_header_says_when_and_by_what_command_and_runs_are_linked(shown, report):
+    page = shown(report)
+    header = page.locator("header").inner_text()
+    assert "30 November 2026" in header
+    assert "cifar-dsl compare specs/ --seeds 4" in header
+    links = page.locator("#specs a").evaluate_all("all => all.map((each) => each.getAttribute('href'))")
+    assert "../runs/baseline/seed-0/" in links
+    assert len(links) == 14  # 16 runs, of which 2 diverged
+
+
+@needs_browser
+def test_the_values_of_an_epoch_are_shown(shown, report, comparison):
+    page = shown(report)
+    readout = page.locator("#readout")
+    assert not readout.is_visible()
+    page.locator(".overlay").focus()
+    page.keyboard.press("ArrowRight")
+    last = comparison.rows[2].curve.mean[-1]
+    assert readout.inner_text().startswith("Epoch 10")
+    assert f"residual {100 * last:.1f}" in readout.inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert readout.inner_text().startswith("Epoch 9")
+    page.keyboard.press("Home")
+    assert readout.inner_text().startswith("Epoch 1")
+    page.locator("#overlay").hover(position={"x": 400, "y": 100})
+    assert not readout.inner_text().startswith("Epoch 1 ")
+    whole = page.locator("#overlay").bounding_box()
+    for name in page.locator("#overlay text").all():
+        box = name.bounding_box()
+        assert whole["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= whole["x"] + whole["width"] + 1
+
+
+@needs_browser
+def test_the_table_is_copied(shown, report, comparison):
+    page = shown(report)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for name, write in (("CSV", as_csv), ("LaTeX", as_latex), ("Markdown", as_markdown)):
+        page.get_by_role("button", name=name).click()
+        page.locator("#copied").filter(has_text=f"{name} copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == write(comparison)
+
+
+@needs_browser
+def test_networks_and_mistakes_are_drawn(shown, report):
+    page = shown(report)
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.locator("svg.network").count() == 4
+    outside = page.evaluate(
+        """[...document.querySelectorAll("svg.network g.node")].flatMap((node) => {
+             const box = node.querySelector("rect").getBoundingClientRect();
+             return [...node.closest("svg").querySelectorAll("text")].map((each) => each.getBoundingClientRect())
+               .filter((text) => text.top > box.top && text.bottom < box.bottom + 2
+                 && text.right > box.left && text.left < box.right)
+               .filter((text) => text.left < box.left || text.right > box.right).map((text) => node.textContent);
+           })"""
+    )
+    assert outside == []
+    assert page.locator(".arch .nf").count() > 20
+    assert page.locator("table.confusion td img").count() == 4 * 12
+    assert "probability of" in page.locator("#images").inner_text()
 
 
 @needs_browser
