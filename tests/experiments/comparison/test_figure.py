@@ -72,7 +72,7 @@ def test_a_row_for_each_spec_and_a_bar_for_each_accuracy(comparison):
     bars = [float(each.get("width")) for each in of_class(root, "bar")]
     assert bars[1] / bars[0] == pytest.approx(0.8 / 0.6, rel=1e-3)  # widths are written with two decimals
     assert len(bars) == 2
-    assert {"60.00 \u00b1 14.14", "80.00", "diverged", "n = 0, 1 lost"} <= set(texts(root))
+    assert {"60.00 \u00b1 14.14 %", "80.00 %", "diverged", "n = 0, 1 lost"} <= set(texts(root))
 
 
 def test_verdicts_have_different_marks(verdicts):

@@ -31,13 +31,16 @@ def comparison(study) -> Comparison:
     return compare(study.entries, all_pairs=True)
 
 
-@pytest.fixture(scope="module")
-def report(study, comparison) -> str:
+def origin_of(comparison: Comparison) -> Origin:
     runs = {
         (row.fingerprint, seed): f"../runs/{row.name}/seed-{seed}/" for row in comparison.rows for seed in row.seeds
     }
-    origin = Origin("cifar-dsl compare specs/ --seeds 4", "30 November 2026, 12:00 UTC", runs)
-    return render_report(comparison, study.analyses, study.pictures, origin)
+    return Origin("cifar-dsl compare specs/ --seeds 4", "30 November 2026, 12:00 UTC", runs)
+
+
+@pytest.fixture(scope="module")
+def report(study, comparison) -> str:
+    return render_report(comparison, study.analyses, study.pictures, origin_of(comparison))
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +138,12 @@ def test_the_table_is_filtered(shown, report, comparison):
     assert names(page) == ["wider"]
     assert page.locator("#filter-count").inner_text() == "1 of 4 specs"
     page.get_by_label("Name or change contains").fill("")
-    page.get_by_label("Finding").select_option("better")
+    page.locator("#filter-verdict").select_option("better")
     better = [row.name for row in comparison.rows if row.effect and row.effect.verdict == "better"]
     assert names(page) == better
     assert "residual" in better
     assert "batch_128" not in better
-    page.get_by_label("Finding").select_option("")
+    page.locator("#filter-verdict").select_option("")
     assert len(names(page)) == 4
 
 
@@ -388,7 +391,7 @@ def test_every_element_is_closed(report):
 
 
 def test_the_same_comparison_is_the_same_bytes(study, comparison, report):
-    assert render_report(comparison, study.analyses, study.pictures) == report
+    assert render_report(comparison, study.analyses, study.pictures, origin_of(comparison)) == report
 
 
 @pytest.mark.parametrize("accuracies", [(), (None,), (0.5,), (0.5, 0.5), (0.0, 1.0)])
