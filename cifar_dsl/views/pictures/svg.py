@@ -63,11 +63,11 @@ def _add(root: ElementTree.Element, mark: Mark, theme: Theme | None) -> None:
         case Words():
             place = {"x": _number(mark.x), "y": _number(mark.y)}
             if theme:
-                look = {"font-size": _number(mark.size), "fill": theme.inks[mark.look]}
+                looks = {"font-size": _number(mark.size), "fill": theme.inks[mark.look]}
             else:
-                look = {"class": f"{mark.look} size-{round(10 * mark.size)}"}
+                looks = {"class": f"{mark.look} size-{round(10 * mark.size)}"}
             anchor = {"text-anchor": mark.anchor} if mark.anchor != "start" else {}
-            ElementTree.SubElement(root, "text", place | look | anchor).text = mark.text
+            ElementTree.SubElement(root, "text", place | looks | anchor).text = mark.text
 
 
 def _way(points: Sequence[Point]) -> str:
