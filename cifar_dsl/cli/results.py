@@ -1,6 +1,7 @@
 """Output of `cifar-dsl compare`: the terminal, tables, charts, the report."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,16 @@ import click
 from cifar_dsl.cli.opening import open_in_browser
 from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.user_folders import expanded, home_folder
+from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.training.options import CompareOptions
 
 if TYPE_CHECKING:
     from cifar_dsl.api import Spec
     from cifar_dsl.experiments.comparison import Comparison
     from cifar_dsl.experiments.comparison.report import Origin, Pictures
+
+
+_FOLDERS = re.compile(r"(?<![^=:,])~?/(?:[^/]+/)*(?=[^/])")  # of an absolute path
 
 
 def show(comparison: "Comparison") -> None:
@@ -86,14 +90,11 @@ def _origin(comparison: "Comparison", runs: Path, out: Path) -> "Origin":
 
 
 def _command() -> str:
-    """The command line that is running, without the user's home folder."""
+    """The command line that is running, without folders of this machine: of an absolute path only the last part."""
     context = click.get_current_context(silent=True)
     if context is None or not isinstance(context.obj, list):
         return ""
-    home = home_folder()
-    prefix = f"{home}{os.sep}"
-    given = [f"~/{word.removeprefix(prefix)}" if home and word.startswith(prefix) else word for word in context.obj]
-    return f"cifar-dsl {shlex.join(given)}"
+    return f"cifar-dsl {shlex.join(_FOLDERS.sub('', word) for word in context.obj)}"
 
 
 def _write_chart(comparison: "Comparison | None", out: Path) -> None:
