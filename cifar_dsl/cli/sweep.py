@@ -23,7 +23,7 @@ from cifar_dsl.training.options import TARGET, SweepOptions
     examples=(
         "cifar-dsl sweep baseline --set 'head=[64],[512]' --set train.batch=64,128",
         "cifar-dsl sweep mine.arch --set train.optimizer.lr=1e-3,3e-4 --seeds 3",
-        "cifar-dsl sweep mine.arch --set width=32,64 --until-decided  # needs validation",
+        "cifar-dsl sweep mine.arch --set width=32,64 --until-decided # needs validation",
     ),
     common=(
         *("--set", "--dry-run", "--seeds", "--data", "--fast", "--baseline", "--until-decided", "--no-train"),
