@@ -10,6 +10,7 @@ from cifar_dsl.operations.recipe.selection import share_of
 
 EVALUATION_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
 _LABEL_BYTES = 8
+_INDEX_BYTES = 4  # of a pixel, in the maps of augmentations
 
 # The resident size of a process after a tiny training, measured with `bench/memory.py --process`: Python, torch 2.14
 # in the CUDA build (PyPI's default for Linux), and what both load for a first step.
@@ -77,6 +78,10 @@ def estimate(
         parts["workspaces"] = seeds * _WORKSPACE_BYTES
     number_bytes = FLOAT_BYTES if recipe.normalize.is_first else 1  # of a stored image
     parts["dataset"] = images * (graph.input.elements * number_bytes + _LABEL_BYTES)
+    maps = sum(one.source_maps for one in recipe.augment)
+    if maps:
+        _, height, width = graph.input.extents
+        parts["augmentation"] = maps * height * width * _INDEX_BYTES
     if recipe.normalize.is_whitening:
         parts["whitening"] = _WHITENING_BYTES["cpu" if device == "cpu" else "cuda"] * graph.input.elements**2
     if device == "cpu":

@@ -21,6 +21,7 @@ _EXPLANATIONS = {
     "first steps": "which run once before they are recorded",
     "workspaces": "of matrix products",
     "dataset": "as bytes",
+    "augmentation": "maps of source pixels",
     "whitening": "while it is fitted",
     "fragmentation": "of the heap",
     "process": "Python and torch",

@@ -126,11 +126,9 @@ class Augmentation(Declaration):
 
     Attributes:
         mixes: Whether it mixes two images into one, and their labels into one target.
-        on_host: Whether it runs on the CPU, one image at a time.
     """
 
     mixes: ClassVar[bool] = False
-    on_host: ClassVar[bool] = False
 
     @property
     def needs_pixels(self) -> bool:
@@ -142,6 +140,11 @@ class Augmentation(Declaration):
 
     def check_size(self, height: int, width: int) -> None:
         """Raise MisfitError if it doesn't work on images of this size, in pixels."""
+
+    @property
+    def source_maps(self) -> int:
+        """The number of maps that it keeps on the device; each has the index of a source pixel for every pixel."""
+        return 0
 
 
 class Optimizer(Declaration):

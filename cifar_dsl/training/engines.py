@@ -322,9 +322,6 @@ def _obstacle(device: torch.device, recipe: Recipe) -> str | None:
     """The reason why steps can't be recorded, or None if they can."""
     if device.type != "cuda":
         return "only CUDA GPUs can record steps"
-    for augmentation in recipe.augment:
-        if augmentation.on_host:
-            return f"`{augmentation.name}` runs on the CPU"
     parts: list[Recipe | Group] = [recipe, *recipe.groups]
     for part in parts:
         if not part.optimizer.can_be_recorded:

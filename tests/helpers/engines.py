@@ -146,6 +146,7 @@ _RECIPES = {
     "whitened images": ("train.normalize=zca(eps=0.1)", "train.augment=crop(1) -> flip -> cutout(2, mean)"),
     "mixing": ("train.augment=flip -> mixup(0.4) -> cutmix",),
     "colours and erasing": ("train.augment=color_jitter(brightness=0.5) -> random_erasing(p=0.5, fill=noise)",),
+    "policies": ("train.augment=randaugment -> crop(1) -> trivial_augment -> autoaugment -> mixup",),
     "rotation and hue": ("train.augment=rotate(30, bilinear) -> color_jitter(hue=0.2)",),
     "ema": ("train.average=ema(0.9, every=2, start=0.5)",),
     "swa": ("train.average=swa(start=1)",),

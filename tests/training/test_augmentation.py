@@ -19,6 +19,7 @@ from cifar_dsl.training.augmentation import augmented as augmented_batch
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import MOVES
+from cifar_dsl.training.augmentation.policies import POLICIES
 from cifar_dsl.training.draws import DeviceKeys, HostKeys
 
 SEED, EPOCH = 5, 3
@@ -129,7 +130,7 @@ def test_a_batch_is_augmented_like_single_images(chain):
 
 
 def test_every_declared_augmentation_is_implemented_once():
-    assert sorted([*MOVES, *CHANGES, *MIXTURES]) == sorted(OF_ONE_SIZE)
+    assert sorted([*MOVES, *CHANGES, *POLICIES, *MIXTURES]) == sorted(OF_ONE_SIZE)
 
 
 @pytest.mark.parametrize("name", OF_ONE_SIZE)
@@ -159,7 +160,9 @@ def test_augmentation_of_an_image_depends_on_no_other_image(chain):
         assert torch.equal(augmented(chain, batch), everything[batch])
 
 
-@pytest.mark.parametrize("stage", [*MOVED, *[change(name) for name in CHANGES]], ids=lambda stage: stage.name)
+@pytest.mark.parametrize(
+    "stage", [*MOVED, *[change(name) for name in (*CHANGES, *POLICIES)]], ids=lambda stage: stage.name
+)
 def test_each_image_of_a_batch_has_its_own_random_numbers(stage):
     one_picture = images()
     one_picture.pixels[:] = one_picture.pixels[0]
@@ -253,7 +256,7 @@ def test_bounds_of_random_erasing_must_ascend(arguments):
 
 @pytest.mark.parametrize(
     "stage",
-    [*MOVED, change("mixup"), change("cutmix"), change("color_jitter", hue=0.5), change("rotate")],
+    [*MOVED, *map(change, ("mixup", "cutmix", "rotate", *POLICIES)), change("color_jitter", hue=0.5)],
     ids=str,
 )
 def test_keys_on_the_device_give_the_same_random_numbers(stage):
@@ -268,8 +271,9 @@ def test_keys_on_the_device_give_the_same_random_numbers(stage):
 NEEDED = {"color_jitter": {"hue": 0.1}, "resize": {"at": (0,), "sizes": ((5, 6),)}}
 
 
-@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS if not AUGMENTATIONS[name].on_host])
-def test_augmentation_on_the_device_never_waits_for_it(name):
+@pytest.mark.parametrize("name", list(AUGMENTATIONS))
+def test_augmentation_on_the_device_never_waits_for_it(name, monkeypatch):
+    monkeypatch.setattr("cifar_dsl.training.augmentation.table.skips_unchanged", lambda _: False)  # as on a GPU
     keys = DeviceKeys(SEED, torch.device("cpu"))
     keys.begin_epoch(EPOCH)
     chain, index = (change(name, **NEEDED.get(name, {})),), torch.arange(40)

@@ -1,7 +1,7 @@
 """Augmentations: random changes to a training image, drawn again for each image and epoch.
 
 Every draw is a function of (seed, epoch, image), never of the batch. The implementations are in
-cifar_dsl/training/augmentation; they run on the device unless `on_host` is set. Images stay (C, H, W).
+cifar_dsl/training/augmentation; they run on the device. Images stay (C, H, W).
 """
 
 from collections.abc import Sequence
@@ -246,7 +246,9 @@ class Grayscale(_Coloured):
     p: float = argument(_SHARE, _PROBABILITY_DOC, default=0.1)
 
 
-# ---- torchvision's policies, one image at a time
+# ---- torchvision's policies
+
+_MOVES = 5  # operations that move pixels, each in two directions; 0 moves nothing
 
 
 @AUGMENTATIONS.register("randaugment")
@@ -254,14 +256,17 @@ class Grayscale(_Coloured):
 class RandAugment(_Coloured):
     """Apply `ops` operations, each drawn from fourteen; Cubuk et al. 2019, https://arxiv.org/abs/1909.13719.
 
-    Runs torchvision on the CPU, one image at a time, which is slow. `magnitude` is torchvision's, of 30: 9 rotates by 9
-    degrees. The magnitudes of timm are of 10: its `m9` rotates by 27 degrees, as `magnitude=27` does.
+    Operations and magnitudes are torchvision's. `magnitude` is of 30: 9 rotates by 9 degrees. The magnitudes of timm
+    are of 10: its `m9` rotates by 27 degrees, as `magnitude=27` does.
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.RandAugment.html
     """
 
-    on_host = True
     ops: int = argument(Int(1, 100), "operations per image", default=2)
     magnitude: int = argument(Int(0, 30), "strength of each operation", default=9)
+
+    @property
+    def source_maps(self) -> int:
+        return 1 + 2 * _MOVES
 
 
 @AUGMENTATIONS.register("trivial_augment")
@@ -269,11 +274,13 @@ class RandAugment(_Coloured):
 class TrivialAugment(_Coloured):
     """Apply one random operation of random strength; Mueller and Hutter 2021, https://arxiv.org/abs/2103.10158.
 
-    Uses the wide search space. Runs torchvision on the CPU, one image at a time, which is slow.
+    Operations and magnitudes are those of torchvision, with the wide search space.
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.TrivialAugmentWide.html
     """
 
-    on_host = True
+    @property
+    def source_maps(self) -> int:
+        return 1 + 2 * _MOVES * 30
 
 
 @AUGMENTATIONS.register("autoaugment")
@@ -281,11 +288,13 @@ class TrivialAugment(_Coloured):
 class AutoAugment(_Coloured):
     """Apply one of 25 pairs of operations, the policy learned on CIFAR-10; Cubuk et al. 2018, https://arxiv.org/abs/1805.09501.
 
-    Runs torchvision on the CPU, one image at a time, which is slow.
+    Operations, magnitudes and probabilities are torchvision's.
     Torch: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.AutoAugment.html
     """
 
-    on_host = True
+    @property
+    def source_maps(self) -> int:
+        return 1 + 2 * 7  # pairs of the policy name seven moves
 
 
 # ---- mixing two images

@@ -2,14 +2,11 @@
 
 import math
 from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
-from cifar_dsl.training import draws
 from cifar_dsl.training.draws import Draws
 
 _OF_CIRCLE = 6  # numbers per turn of the colour circle: red is at 0, green at 2, blue at 4
@@ -76,58 +73,8 @@ def _turned(values: Tensor, turns: Tensor) -> Tensor:
     return torch.stack(channels, dim=-1)
 
 
-def randaugment(values: Tensor, drawn: Draws, *, ops: int, magnitude: int) -> Tensor:
-    """Apply torchvision's RandAugment."""
-    return _one_by_one(_transform("randaugment", ops, magnitude), values, drawn)
-
-
-def trivial_augment(values: Tensor, drawn: Draws) -> Tensor:
-    """Apply torchvision's TrivialAugmentWide."""
-    return _one_by_one(_transform("trivial_augment"), values, drawn)
-
-
-def autoaugment(values: Tensor, drawn: Draws) -> Tensor:
-    """Apply torchvision's AutoAugment with its policy for CIFAR-10."""
-    return _one_by_one(_transform("autoaugment"), values, drawn)
-
-
-@cache
-def _transform(name: str, *arguments: int) -> Any:
-    from torchvision.transforms import v2  # type: ignore[import-untyped]  # slow to import and rarely used
-
-    match name, arguments:
-        case "randaugment", (ops, magnitude):
-            return v2.RandAugment(num_ops=ops, magnitude=magnitude)
-        case "trivial_augment", ():
-            return v2.TrivialAugmentWide()
-        case _:
-            return v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)
-
-
-def _one_by_one(transform: Callable[[Tensor], Tensor], values: Tensor, drawn: Draws) -> Tensor:
-    """Apply a transform to each image by itself, as (C, H, W) uint8.
-
-    The transform draws from torch's default generator, which is seeded for each image and then restored.
-    """
-    images = values.round().to("cpu", torch.uint8).permute(0, 3, 1, 2)
-    seeds = draws.hashed(drawn.key(), drawn.index).tolist()
-    generator = torch.default_generator
-    state = generator.get_state()
-    changed: list[Tensor] = []
-    try:
-        for seed, image in zip(seeds, images, strict=True):
-            generator.manual_seed(seed)
-            changed.append(transform(image))
-    finally:
-        generator.set_state(state)
-    return torch.stack(changed).permute(0, 2, 3, 1).to(values.device, torch.float32)
-
-
 CHANGES: dict[str, Callable[..., Tensor]] = {
     "rotate": rotate,
     "color_jitter": color_jitter,
     "grayscale": grayscale,
-    "randaugment": randaugment,
-    "trivial_augment": trivial_augment,
-    "autoaugment": autoaugment,
 }

@@ -10,6 +10,7 @@ from cifar_dsl.operations.recipe.augmentation import resizing
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, identity_map
+from cifar_dsl.training.augmentation.policies import POLICIES
 from cifar_dsl.training.draws import Draws, Keys
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import one_hot
@@ -101,11 +102,18 @@ class _Pipeline:
             else:
                 end = place + 1
                 values = self.images.at(index) if values is None else values
-                change = self.chain[place]
-                values = CHANGES[change.name](values.float(), self._draws(place, index), **change.arguments())
+                values = self._changed(values, index, place)
             place = end
         assert values is not None
         return values
+
+    def _changed(self, values: Tensor, index: Tensor, place: int) -> Tensor:
+        """Apply an augmentation that changes values, or bytes if it is a policy: (N, H, W, C)."""
+        change, drawn = self.chain[place], self._draws(place, index)
+        if change.name in POLICIES:
+            pixels = values.round().to(torch.uint8) if values.is_floating_point() else values
+            return POLICIES[change.name](pixels, drawn, **change.arguments())
+        return CHANGES[change.name](values.float(), drawn, **change.arguments())
 
     def _moved(self, values: Tensor | None, index: Tensor, places: range) -> Tensor:
         """Apply successive moves to `values`, or to the stored images if None: (N, H, W, C)."""

@@ -27,9 +27,6 @@ _MORE = {
     "adagrad": ("train.optimizer=adagrad(lr=0.003)",),
     "rmsprop with momentum": ("train.optimizer=rmsprop(lr=0.003, momentum=0.9)",),
     "grey translations": ("train.augment=translate(2) -> grayscale",),
-    "randaugment": ("train.augment=randaugment",),
-    "trivial_augment": ("train.augment=trivial_augment",),
-    "autoaugment": ("train.augment=autoaugment",),
 }
 # Exits, tied weights, chance, functions of weights, a teacher, and a recipe that bounds norms.
 _EVERY = """
@@ -70,25 +67,14 @@ def shipped() -> dict[str, Path]:
 def train_recipe(case: Case, *, seeds: int = 1, engine: str = "auto") -> Report:
     """Train one of RECIPES."""
     graph, recipe = meaning(case.text, case.overrides)
-    is_on_host = any(one.on_host for one in recipe.augment)
-    return train(graph, recipe, seeds=seeds, engine=engine, teacher=case.teacher, is_on_host=is_on_host)
+    return train(graph, recipe, seeds=seeds, engine=engine, teacher=case.teacher)
 
 
 def train_spec(path: Path, *, seeds: int = 1, engine: str = "auto") -> Report:
     """Train a shipped spec."""
     spec = cifar_dsl.load(path, root=SPECS)
     assert spec.recipe is not None
-    is_on_host = any(one.on_host for one in spec.recipe.augment)
-    if is_on_host:  # image by image, which takes long
-        return train_spec_with(path, "train.batch=16", seeds=seeds, engine=engine)
     return train(spec.graph, spec.recipe, seeds=seeds, engine=engine)
-
-
-def train_spec_with(path: Path, *overrides: str, seeds: int, engine: str) -> Report:
-    """Train a shipped spec whose images are augmented on the host."""
-    spec = cifar_dsl.load(path, root=SPECS, overrides=overrides)
-    assert spec.recipe is not None
-    return train(spec.graph, spec.recipe, seeds=seeds, engine=engine, is_on_host=True)
 
 
 # ---- planted faults

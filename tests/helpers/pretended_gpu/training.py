@@ -64,13 +64,11 @@ def train(
     seeds: int = 1,
     engine: str = "auto",
     teacher: TeacherFile | None = None,
-    is_on_host: bool = False,
     resumes: bool = True,
 ) -> Report:
     """Train for a little more than two epochs, and, if it `resumes`, from there in a new process, as it were, one more.
 
-    The first epoch runs each kind of step eagerly and records it, the second replays it. `is_on_host` if images are
-    augmented there, which the language says.
+    The first epoch runs each kind of step eagerly and records it, the second replays it.
     """
     ledger = Ledger()
     splits = _splits(graph, recipe)
@@ -120,10 +118,16 @@ def train(
                 )
                 error = exception
     _forget_tensors()
-    findings = [one for one in ledger.findings() if not (is_on_host and "/augmentation/" in one.where)]
     name, reason = choices[0] if choices else ("none", "")
     return Report(
-        name, reason, dict(ledger.steps), ledger.recorded, ledger.replayed, tuple(findings), tuple(failures), error
+        name,
+        reason,
+        dict(ledger.steps),
+        ledger.recorded,
+        ledger.replayed,
+        tuple(ledger.findings()),
+        tuple(failures),
+        error,
     )
 
 

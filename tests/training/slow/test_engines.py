@@ -119,7 +119,6 @@ def test_only_a_gpu_records_and_the_choice_has_a_reason():
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        (("train.augment=randaugment",), "`randaugment` runs on the CPU"),
         (("train.optimizer=adagrad(lr=0.1)",), "`adagrad` waits"),
         (("train.optimizer=rmsprop(lr=0.1, momentum=0.9)",), "`rmsprop` waits"),
         (
