@@ -42,6 +42,7 @@ _BENCHMARKS = (
     Benchmark("cost_fuzz", ("--count", "20")),
     Benchmark("cpu_training", ("--rounds", "1", "--steps", "2")),
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
+    Benchmark("augmentation", ("--rounds", "1")),
     Benchmark("waiting", ("--rounds", "1", "--steps", "2")),
     Benchmark("exports", ("lenet",)),
     Benchmark("export_time", ("--rounds", "1")),

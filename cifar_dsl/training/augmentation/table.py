@@ -152,8 +152,9 @@ def table_of(operations: Sequence[Operation], height: int, width: int, device: t
     for operation in operations:
         if operation not in rows:
             family, entry = _entry_of(operation, height, width)
-            rows[operation] = family, len(entries[family - 1])
-            entries[family - 1].append(entry)
+            known = entries[family - 1]
+            rows[operation] = (0, 0) if np.array_equal(entry, known[0]) else (family, len(known))
+            known += [entry] if rows[operation][0] else []
     family, number = np.array([rows[operation] for operation in operations]).T.copy()
     return Table(*(torch.from_numpy(array).to(device) for array in (family, number, *map(np.array, entries))))
 
