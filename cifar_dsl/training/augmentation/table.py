@@ -104,8 +104,8 @@ class Table:
         return stretched.transpose(1, 2).reshape(values.shape)
 
     def _blended(self, values: Tensor, number: Tensor) -> Tensor:
-        own, of_grey, of_mean = self.weights.index_select(0, number)[:, None, None].split(1, dim=-1)
-        red, green, blue = values.split(1, dim=-1)
+        own, of_grey, of_mean = _apart(self.weights.index_select(0, number)[:, None, None])
+        red, green, blue = _apart(values)
         grey = red.mul(_GREY[0]).add_(green, alpha=_GREY[1]).add_(blue, alpha=_GREY[2]).floor_()
         mean = grey.mean((1, 2), keepdim=True)
         blended = (values * own).addcmul_(grey, of_grey).addcmul_(mean, of_mean)
@@ -123,6 +123,11 @@ class Table:
         return sharp.clamp_(0, _HIGHEST).to(torch.uint8)
 
 
+def _apart(three: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The elements of the last dimension, which stays."""
+    return three[..., 0:1], three[..., 1:2], three[..., 2:3]
+
+
 def skips_unchanged(device: torch.device) -> bool:
     """Whether only the images that an operation changes are computed."""
     return device.type == "cpu"
@@ -132,8 +137,8 @@ def _changed_apart(values: Tensor, family: Tensor, number: Tensor, changes: Sequ
     """Apply each change to the images of its family, which are those in a row once all are in order."""
     order = family.argsort()
     sizes = family.bincount(minlength=len(changes) + 1).tolist()
-    unchanged, *parts = values.index_select(0, order).split(sizes)
-    _, *numbers = number.index_select(0, order).split(sizes)
+    unchanged, *parts = torch.split(values.index_select(0, order), sizes)
+    _, *numbers = torch.split(number.index_select(0, order), sizes)
     changed = [
         change(part, number) if len(part) else part
         for part, number, change in zip(parts, numbers, changes, strict=True)
