@@ -3,8 +3,8 @@
     python bench/augmentation.py                  # batches of 128 images of 32x32
     python bench/augmentation.py --images 16
 
-Claim: at least eight times as fast for 128 images. Torchvision gets the images as it wants them, (C, H, W) uint8, and its
-results are stacked. All sides run in turn in one process; a time is that of the thread, so other work counts little.
+Claim: at least eight times as fast for 128 images. Torchvision gets the images as it wants them, (C, H, W) uint8, and
+its results are stacked. All sides run in turn in one process; a time is that of the thread, so others count little.
 """
 
 import argparse
