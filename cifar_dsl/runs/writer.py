@@ -121,12 +121,15 @@ class RunWriter:
         """Start the acquired run. Returns whether a partial run exists; then `saved_checkpoints` has its checkpoints.
 
         A partial run of another training is removed, and with `restart`, one of the same training too. Raises RunError
-        instead for one with checkpoints on other data, and NewerRunError for one of a newer version.
+        instead for one with checkpoints on other data, or that went on from other weights, and NewerRunError for one
+        of a newer version.
         """
         self.record, self.environment = record, record.environment
         with explain_write_errors(self.partial):
             if self.partial.exists() and not restart and Run(self.partial).is_of(record.identity):
-                self.record = _updated(Run(self.partial).record(), record)
+                found = Run(self.partial).record()
+                self._keep_other_artifacts(found, record)
+                self.record = _updated(found, record)
                 self._lock.record_holder()
                 (self.partial / FAILURE).unlink(missing_ok=True)
                 write_atomically(self.partial / SPEC, spec_text.encode())  # it may have another name, or be damaged
@@ -160,6 +163,22 @@ class RunWriter:
                 "`cifar-dsl train --restart`",
                 reason=f"its data has digest {found.data.digest[:16]}, this is {record.data.digest[:16]}",
             )
+
+    def _keep_other_artifacts(self, found: RunRecord, record: RunRecord) -> None:
+        """Raise RunError if the partial run `found` has checkpoints and began with artifacts of another content.
+
+        A recipe that continues a run names that run, and not the content of its weights.
+        """
+        recorded = {one.kind: one for one in found.uses}
+        for now in record.uses:
+            before = recorded.get(now.kind, now)
+            if before.digest != now.digest and checkpoints(self.partial):
+                raise RunError(
+                    f"{self.partial} was interrupted while it went on from other {now.kind} than those of {now.path}",
+                    "restore them, and rerun the command to resume the run",
+                    f"or delete {self.partial}, and rerun the command to go on from {now.path}",
+                    reason=f"it began with those of digest {before.digest}, and these have {now.digest}",
+                )
 
     def saved_whitening(self, identity: RunIdentity) -> bytes | None:
         """The whitening of an interrupted run of the same training, if it is undamaged; before `start`."""

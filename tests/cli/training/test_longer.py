@@ -1,14 +1,15 @@
 """`train --resume RUN --set train.epochs=N`: a complete run is trained longer."""
 
+import hashlib
 import shutil
 import signal
 
 import pytest
 import torch
 from helpers.runs import rewrite
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from cifar_dsl.runs import open_run
+from cifar_dsl.runs import Run, open_run
 from cifar_dsl.training.learner import Learner
 
 LONGER = ("--set", "train.epochs=3")
@@ -98,29 +99,59 @@ def test_it_is_never_mixed_with_a_plain_run(cli, train, tiny, pictures, source, 
     assert len({path.parent.name for path in (tmp_path / "runs").glob("tiny-*/seed-0")}) == 3
 
 
-def test_an_interrupted_one_ends_with_the_same_weights(cli, source, tmp_path, monkeypatch):
+@pytest.fixture
+def interrupt(cli, source, tmp_path, monkeypatch):
+    """Interrupts the longer training of `source` at its third step, and returns its partial folder."""
+
+    def interrupted_run():
+        step, steps = Learner.step, []
+
+        def interrupted(learner):
+            steps.append(learner)
+            if len(steps) == 3:
+                signal.raise_signal(signal.SIGTERM)
+            step(learner)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Learner, "step", interrupted)
+            cli("train", "--resume", source, *LONGER)
+        (partial,) = tmp_path.glob("runs/*/seed-0.partial")
+        return partial
+
+    return interrupted_run
+
+
+def test_an_interrupted_one_ends_with_the_same_weights(cli, source, tmp_path, monkeypatch, interrupt):
     shutil.copytree(tmp_path / "runs", tmp_path / "whole")
     assert cli("train", "--resume", tmp_path / "whole" / source.relative_to(tmp_path / "runs"), *LONGER).code == 0
     expected = the_other(tmp_path / "whole" / source.relative_to(tmp_path / "runs"))
-    step, steps = Learner.step, []
-
-    def interrupted(learner):
-        steps.append(learner)
-        if len(steps) == 3:
-            signal.raise_signal(signal.SIGTERM)
-        step(learner)
-
-    monkeypatch.setattr(Learner, "step", interrupted)
-    cli("train", "--resume", source, *LONGER)
-    monkeypatch.undo()
+    partial = interrupt()
     monkeypatch.chdir(tmp_path)
-    (partial,) = tmp_path.glob("runs/*/seed-0.partial")
     assert "unfinished at epoch 2 of 3" in cli("runs", "list").out
     assert cli("train", "--resume", partial).code == 0
     run = the_other(source)
     assert run.weights.read_bytes() == expected.weights.read_bytes()
     assert [each.epoch for each in run.metrics()] == [2, 3]
     assert run.record().identity == expected.record().identity
+
+
+def test_an_interrupted_one_is_refused_after_its_source_changed(cli, source, interrupt):
+    partial = interrupt()
+    (began,) = Run(partial).record().uses
+    weights = {name: tensor + 1 for name, tensor in load_file(open_run(source).weights).items()}  # as if retrained
+    save_file(weights, open_run(source).weights)
+    digest = hashlib.sha256(open_run(source).weights.read_bytes()).hexdigest()
+    rewrite(source / "result.json", lambda fields: fields.update(weights_digest=digest))
+    again = cli("train", "--resume", source, *LONGER)
+    assert again.code == 1
+    assert f"was interrupted while it went on from other weights than those of {source}" in again.err
+    assert f"it began with those of digest {began.digest}, and these have" in again.err
+    assert "the weights are not those of the recipe" in cli("train", "--resume", partial).err
+    assert Run(partial).record().uses == (began,)
+    shutil.rmtree(partial)
+    assert cli("train", "--resume", source, *LONGER).code == 0
+    (used,) = the_other(source).record().uses
+    assert used.digest != began.digest
 
 
 @pytest.mark.parametrize(
