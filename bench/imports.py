@@ -7,10 +7,11 @@ With names, imports these networks only; the page keeps the rows of the others. 
 
 import argparse
 import importlib
+import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ What isn't imported, and why:
   them in such a trace. `swin_v2_t` also computes its biases with a small network from a table of coordinates, which the
   language can't say.
 - MaxViT divides images into windows and grids in the same way, and multiplies by `einsum`.
+
+{summary}
 
 `python bench/imports.py` writes this page (torch {torch}).
 
@@ -150,7 +153,24 @@ def main() -> None:
             print(rows[name], flush=True)
     order = [*TORCHVISION, *(f"k:{name}" for name in PYTORCH_CIFAR)]
     known = [rows[name] for name in order if name in rows]
-    PAGE.write_text(HEAD.format(torch=torch.__version__) + "\n".join(known) + "\n", encoding="utf-8")
+    head = HEAD.format(torch=torch.__version__, summary=summary(known))
+    PAGE.write_text(head + "\n".join(known) + "\n", encoding="utf-8")
+
+
+def summary(rows: Sequence[str]) -> str:
+    """How many of the networks are imported, and how the lines of some families compare with those by hand."""
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    ratios = {
+        name: int(lines) / int(by_hand)
+        for name, lines, by_hand, *_ in cells
+        if lines.isdigit() and by_hand and re.search("resnet|vgg|densenet", name.lower())
+    }
+    least, most = (choose(ratios, key=lambda name: ratios[name]) for choose in (min, max))
+    imported = sum(lines.isdigit() for _, lines, *_ in cells)
+    return (
+        f"{imported} of these {len(cells)} networks are imported. ResNets, VGGs and DenseNets take between "
+        f"{ratios[least]:.2f} (`{least}`) and {ratios[most]:.2f} times (`{most}`) the lines by hand."
+    )
 
 
 if __name__ == "__main__":

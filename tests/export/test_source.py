@@ -1,6 +1,7 @@
 """A network as PyTorch source: readable, formatted, and equal to the network that `build` makes."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,76 @@ def test_a_series_of_numbers_becomes_an_expression() -> None:
     text = checked(of_model("grow(3) -> grow(5) -> global_avgpool -> dense(10)", block))
     assert "for i in range(n):" in text
     assert "in_channels + 4 * i" in text
+
+
+CELLS = """
+block sep(k) { relu -> conv(in_channels, k, pad=same) }
+block sep3() { sep(3) }
+block sep5() { sep(5) }
+block avg() { avgpool(3, 1, pad=1) }
+block skip() { identity }
+block cell(before: tensor, is_last: bool) {
+    let older = before -> conv(4, 1)
+    let newer = conv(4, 1)
+    let states = [older, newer]
+    for (i, f, j, g) in [(0, avg, 1, sep5)] if is_last else [(1, sep3, 0, skip), (0, sep5, 0, avg)] {
+        let next = add { states[i] -> f | states[j] -> g }
+        states = states + [next]
+    }
+    concat for state in states[1:] { state }
+}
+"""
+
+
+def test_operations_of_a_cell_are_written_where_they_are_used() -> None:
+    text = checked(
+        of_model(
+            "conv(6, 3)\nlet before = identity\ncell(before, false)\nlet here = identity\ncell(before, false)\n"
+            "let last = identity\ncell(here, true) -> flatten -> dense(10)",
+            CELLS,
+        )
+    )
+    assert re.findall(r"^class (\w+)", text, re.MULTILINE)[-4:] == ["Skip", "Cell", "CellB", "Tried"]
+    assert "padding=k // 2" in text
+    assert "branch1=Stages(sep3=Sep3(" in text
+    assert "next_ = self.next(newer, older)" in text
+
+
+def test_a_layer_that_some_calls_leave_out_is_an_identity_there() -> None:
+    layer = "block layer() { add { layernorm -> attention(2, before=relative_bias) | identity } }"
+    text = checked(
+        of_model("conv(8, 2, 2)\nfor i in 0..2 { windows(4, shift=2 * i) { layer } }\nflatten -> dense(10)", layer)
+    )
+    assert "        else:\n            self.window_mask = nn.Identity()\n" in text
+    assert "with_window_mask=shift > 0" in text
+    assert text.count("class Attend") == text.count("class Layer(") == 1
+
+
+def test_one_of_two_parameters_is_chosen_by_a_condition() -> None:
+    blocks = """
+    block unit(c) { conv(c, 1) -> bn }
+    block halved(c, times) { repeat times - 1 { unit(in_channels) -> relu }
+        unit(c) }
+    """
+    text = checked(
+        of_model("halved(8, 1) -> halved(4, 2) -> halved(6, 2) -> halved(8, 3) -> flatten -> dense(10)", blocks)
+    )
+    assert "Unit(in_channels, in_channels if times > 1 else c)" in text
+
+
+def test_a_series_of_fractions_becomes_an_expression() -> None:
+    body = "conv(3, 3, pad=1) -> drop_path(0.2 * (i + 1) / 7)"
+    text = checked(of_model(f"for i in 0..5 {{ add {{ {body} | identity }} }}\nflatten -> dense(10)"))
+    assert "0.2 * (i + 1) / 7" in text
+
+
+def test_calls_that_differ_in_what_may_overwrite_its_input_are_one_class() -> None:
+    blocks = "block act() { relu -> dropout(0.1) }"
+    text = checked(
+        of_model("let a = conv(4, 1)\nlet b = a -> act\nadd { a | b } -> act -> flatten -> dense(10)", blocks)
+    )
+    assert text.count("class Act") == 1
+    assert "inplace" not in text
 
 
 def test_expressions_of_the_spec_are_kept() -> None:

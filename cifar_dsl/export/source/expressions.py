@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from cifar_dsl.compiler.builtin_names import ARITHMETIC, FUNCTIONS, ORDER
-from cifar_dsl.export.source.layout import identifier
+from cifar_dsl.export.source.layout import LOOP_VARIABLE, identifier
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.language.syntax import nodes
 
@@ -20,6 +21,13 @@ class UnknownValueError(Exception):
 @frozen
 class Constant:
     """A value."""
+
+    value: Any
+
+
+@frozen
+class Unneeded:
+    """In a column, the place of a call that has no use for the value; any does, such as `value`."""
 
     value: Any
 
@@ -67,6 +75,8 @@ Expression = Constant | Variable | Operation | Choice | FunctionCall | Items
 
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, **dict.fromkeys(ORDER, 4), "+": 5, "-": 5}
 _OF_PRODUCTS, _OF_SIGNS, _OF_ATOMS = 6, 7, 8
+_LEAST_FOR_CHOICES = 3  # different calls; fewer values fit by chance
+_LARGEST_DIVISOR = 200
 _SHARED = ("min", "max", "abs", "sum")  # functions that Python has under the same name
 
 
@@ -300,25 +310,81 @@ def _literal(value: Any, around: int) -> str:
 def matches(expression: Expression, column: Sequence[Any], rows: Sequence[Environment]) -> bool:
     """Whether an expression has these values, one for each environment."""
     try:
-        return all(is_same(value_of(expression, row), value) for row, value in zip(rows, column, strict=True))
+        return all(
+            isinstance(value, Unneeded) or is_same(value_of(expression, row), value)
+            for row, value in zip(rows, column, strict=True)
+        )
     except UnknownValueError:
         return False
 
 
+def needed(column: Sequence[Any]) -> list[Any]:
+    """The values of a column that calls need; one that does, where none of them does."""
+    found = [value for value in column if not isinstance(value, Unneeded)]
+    return found or [value.value for value in column[:1]]
+
+
 def is_constant(column: Sequence[Any]) -> bool:
-    """Whether all values are the same."""
-    return all(is_same(first, second) for first, second in pairwise(column))
+    """Whether all values that are needed are the same."""
+    return all(is_same(first, second) for first, second in pairwise(needed(column)))
+
+
+def choices(column: Sequence[Any], rows: Sequence[Environment], names: Sequence[str]) -> Iterator[Expression]:
+    """One variable or another, depending on a comparison of a third with a number."""
+    if len({tuple(sorted((name, str(row.get(name))) for name in names)) for row in rows}) < _LEAST_FOR_CHOICES:
+        return
+    numbers = [name for name in names if all(type(row.get(name)) is int for row in rows)]
+    for tested in numbers:
+        values = sorted({row[tested] for row in rows})
+        for bound in values[:-1]:
+            test = Operation((">",), (Variable(tested), Constant(bound)))
+            above = [place for place, row in enumerate(rows) if row[tested] > bound]
+            below = [place for place, row in enumerate(rows) if row[tested] <= bound]
+            sides = [
+                [
+                    name
+                    for name in numbers
+                    if matches(Variable(name), [column[at] for at in places], [rows[at] for at in places])
+                ]
+                for places in (above, below)
+            ]
+            if all(sides):
+                yield Choice(Variable(sides[0][0]), test, Variable(sides[1][0]))
+
+
+@cache
+def series(values: tuple[float, ...]) -> Expression | None:
+    """An expression of the loop's variable that has exactly these values, which grow evenly, in its rounds."""
+    step = (values[-1] - values[0]) / (len(values) - 1)
+    if not step or not math.isfinite(step):
+        return None
+    start = round(values[0] / step)
+    round_: Expression = Variable(LOOP_VARIABLE)
+    place = Operation(("+",), (round_, Constant(start))) if start > 0 else round_
+    for divisor in range(1, _LARGEST_DIVISOR + 1):
+        factor = Constant(float(f"{step * divisor:.3g}"))
+        for one in (
+            Operation(("*", "/"), (factor, place, Constant(divisor))),
+            Operation(("*",), (factor, Operation(("/",), (place, Constant(divisor))))),
+        ):
+            if start >= 0 and matches(one, values, [{LOOP_VARIABLE: number} for number in range(len(values))]):
+                return one
+    return None
 
 
 def simple_expressions(column: Sequence[Any], rows: Sequence[Environment]) -> Iterator[Expression]:
     """Expressions of one or two variables that could have these integers as values."""
-    if not all(type(value) is int for value in column):
+    pairs = [each for each in zip(column, rows, strict=True) if not isinstance(each[0], Unneeded)]
+    column, rows = [value for value, _ in pairs], [row for _, row in pairs]
+    if not column or not all(type(value) is int for value in column):
         return
     names = [name for name, first in rows[0].items() if name and type(first) is int]
     names = [name for name in names if not is_constant([row.get(name) for row in rows])]
     value = column[0]
     for name in names:
         first = rows[0][name]
+        if value == first // 2:
+            yield Operation(("//",), (Variable(name), Constant(2)))
         if first and value % first == 0 and value // first > 1:
             yield Operation(("*",), (Constant(value // first), Variable(name)))
         if value and first % value == 0 and first // value > 1:
@@ -327,6 +393,7 @@ def simple_expressions(column: Sequence[Any], rows: Sequence[Environment]) -> It
             sign = "+" if value > first else "-"
             yield Operation((sign,), (Variable(name), Constant(abs(value - first))))
     for one in names:
+        yield Operation(("*",), (Variable(one), Variable(one)))
         for other in names:
             if one < other:
                 yield Operation(("+",), (Variable(one), Variable(other)))

@@ -1,5 +1,6 @@
 """The printed file: a class of each block, the classes and functions that they use, and the network."""
 
+import builtins
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from cifar_dsl.export.source.expressions import (
     variables,
     written,
 )
+from cifar_dsl.export.source.expressions import needed as values_needed
 from cifar_dsl.export.source.initial_values import NAME as INITIALIZE
 from cifar_dsl.export.source.initial_values import initialization
 from cifar_dsl.export.source.layout import (
@@ -42,7 +44,8 @@ from cifar_dsl.foundation.text import listed
 from cifar_dsl.foundation.version import __version__
 from cifar_dsl.ir import trained_outputs
 
-_CHAIN, _JOIN, _JOIN_OF_INPUTS, _NUMBERED = "Stages", "Join", "JoinOfInputs", "numbered"
+_CHAIN, _CHAIN_OF_INPUTS, _JOIN, _JOIN_OF_INPUTS = "Stages", "StagesOfInputs", "Join", "JoinOfInputs"
+_NUMBERED = "numbered"
 _AGAIN, _TIE = "Again", "tie"
 _HELPERS = {
     _CHAIN: '''class Stages(nn.Sequential):
@@ -52,6 +55,15 @@ _HELPERS = {
         super().__init__()
         for name, stage in stages.items():
             self.add_module(name, stage)''',
+    _CHAIN_OF_INPUTS: '''class StagesOfInputs(Stages):
+    """Stages that run in order, of which the first takes several inputs."""
+
+    def forward(self, *inputs: Tensor) -> Any:
+        first, *others = self.children()
+        x = first(*inputs)
+        for stage in others:
+            x = stage(x)
+        return x''',
     _JOIN: '''class Join(nn.Module):
     """Branches that all get the input, and the join of their outputs."""
 
@@ -231,7 +243,7 @@ class _Printer:
         ordered = sorted(version.parameters, key=lambda name: name in defaults)
         texts = []
         for name in ordered:
-            kind = _type_of([part.values[name] for part in version.parts])
+            kind = _type_of(values_needed([part.values[name] for part in version.parts]))
             default = f" = {written(Constant(defaults[name]))}" if name in defaults else ""
             texts.append(f"{identifier(name)}: {kind}{default}")
         return texts
@@ -248,16 +260,26 @@ class _Printer:
 
     def _statement(self, statement: Statement, indent: str) -> list[str]:
         match statement:
-            case Assign(name=name, call=call, shape=shape):
-                if identifier(name) != name or not name.isidentifier():
-                    return lines_of(
-                        indent, Call("self.add_module", (("", f'"{name}"'), ("", self._call(call)))), comment=shape
-                    )
-                return lines_of(f"{indent}self.{name} = ", self._call(call), comment=shape)
+            case Assign(name=name, test=test) if test is not None:
+                return [
+                    *_test_lines(f"{indent}if ", test),
+                    *self._assign(statement, indent + INDENT, kind=": nn.Module"),
+                    f"{indent}else:",
+                    *self._assign(Assign(name, ModuleCall("torch.nn.Identity")), indent + INDENT),
+                ]
+            case Assign():
+                return self._assign(statement, indent)
             case Loop():
                 return self._loop(statement, indent)
             case Condition(test=test, chosen=chosen, otherwise=otherwise):
                 return self._condition(test, chosen, otherwise, indent)
+
+    def _assign(self, stage: Assign, indent: str, kind: str = "") -> list[str]:
+        """The line that makes a stage; `kind` is the type of the attribute, where it isn't that of the module."""
+        name, call, shape = stage.name, self._call(stage.call), stage.shape
+        if identifier(name) != name or not name.isidentifier():
+            return lines_of(indent, Call("self.add_module", (("", f'"{name}"'), ("", call))), comment=shape)
+        return lines_of(f"{indent}self.{name}{kind} = ", call, comment=shape)
 
     def _condition(
         self,
@@ -332,14 +354,18 @@ class _Printer:
         if not inner:
             return Call("nn.Identity")
         self._used.add(_CHAIN)
+        if call.is_chain_of_inputs:
+            self._used.add(_CHAIN_OF_INPUTS)
+            return Call(_CHAIN_OF_INPUTS, tuple(inner))
         return Call(_CHAIN, tuple(inner))
 
     def _of_version(self, version: Version, arguments: tuple[tuple[str, Expression], ...]) -> Call:
         defaults = self._defaults(version)
         required = [(name, value) for name, value in arguments if name not in defaults]
         by_position = len(required) if len(required) <= 2 else 1
+        flags = {name for name, _ in required if _type_of([one.values[name] for one in version.parts]) == "bool"}
         texts = [
-            ("" if place < by_position else identifier(name), written(value))
+            ("" if place < by_position and name not in flags else identifier(name), written(value))
             for place, (name, value) in enumerate(required)
         ]
         for name, value in arguments:
@@ -434,10 +460,11 @@ def _forward(version: Version, units: Units) -> list[str]:
     labels: dict[int, str] = {}
     for step in part.steps:
         if units.is_alias(step):
-            source = aliases.get(step.inputs[0], step.inputs[0])
-            aliases[step.outputs[0]] = source
-            for label in step.labels:
-                labels.setdefault(source, label)
+            passed = step.part.outputs if step.part and not step.part.steps else (0,)
+            for output, place in zip(step.outputs, passed, strict=True):
+                aliases[output] = source = aliases.get(step.inputs[place], step.inputs[place])
+                for label in step.labels[:1]:
+                    labels.setdefault(source, label)
     calls = [
         (
             item,
@@ -512,8 +539,9 @@ def _numbered_name(base: str, first: int, difference: int) -> str:
 
 def _free(label: str, step: str, live: set[str], index: int) -> str:
     """A name for a tensor that isn't that of another one that is still needed."""
-    for name in (identifier(label) if label else "", identifier(step), f"{step}_{index + 1}"):
-        if name and name not in live:
+    names = (f"{one}_" if hasattr(builtins, one) else identifier(one) for one in (label, step))
+    for name in (*names, f"{step}_{index + 1}"):
+        if name.strip("_") and name not in live:
             live.add(name)
             return name
     return _free("", f"{step}_", live, index)

@@ -1,9 +1,10 @@
 """The expansions of a spec's blocks, branches and named tensors, with the values of their parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cifar_dsl.analysis.wiring import Wiring
+from cifar_dsl.export.source.torch_modules import signatures
 from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Shape, Stage
 
@@ -16,7 +17,8 @@ class Step:
 
     `target` and `arguments` are those of a layer or join, `part` is that of a scope. `functions` has the target of an
     argument that is made by a call, whose own arguments are those of the step with its name in front: `function.eps`.
-    `only_trains`: tests leave it out, although they run the part around it.
+    `only_trains`: tests leave it out, although they run the part around it. `is_optional`: some parts of its unit leave
+    it out, those in which it `is_absent`.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Step:
     functions: tuple[tuple[str, str], ...] = ()
     part: "Part | None" = None
     only_trains: bool = False
+    is_optional: bool = False
+    is_absent: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -109,7 +113,8 @@ class _Reader:
             (tuple(map(shape_of, scope.inputs)), tuple(map(shape_of, scope.outputs))),
         )
         if scope.kind != "model" and part.shapes[0]:
-            part.values |= _of_input(part.shapes[0][0])
+            # A block that also takes older tensors is called on the latest one.
+            part.values |= _of_input(part.shapes[0][-1 if is_block else 0])
         wired = self._wiring.of(scope, with_empty_blocks=True)
         part.inputs, part.outputs = wired.inputs, wired.outputs
         if not only_trains:
@@ -118,12 +123,35 @@ class _Reader:
             step = Step(one.name, one.stage, one.inputs, one.outputs, only_trains=one.only_trains and not only_trains)
             if isinstance(one.stage, Node):
                 lowering = self._wiring.lowering(one.stage)
-                step.target, step.arguments = lowering.target, tuple(_flat(lowering))
+                arguments = dict(_flat(lowering))
+                if lowering.target in signatures() and "inplace" in signatures()[lowering.target].arguments:
+                    arguments.setdefault("inplace", False)
+                step.target, step.arguments = lowering.target, tuple(arguments.items())
                 step.functions = tuple((k, made.target) for k, made in lowering.arguments if isinstance(made, Lowering))
             else:
                 step.part = self.part(one.stage, part.owner, key, only_trains=only_trains or one.only_trains)
             part.steps.append(step)
         return part
+
+
+def order_of_use(part: Part) -> tuple[int, ...]:
+    """The inputs of a part in the order in which its stages take them."""
+    taken = (value for values in (*(step.inputs for step in part.steps), part.outputs) for value in values)
+    return tuple(dict.fromkeys((*(value for value in taken if value < part.inputs), *range(part.inputs))))
+
+
+def reorder_inputs(part: Part, order: tuple[int, ...]) -> None:
+    """Renumber the inputs of a part; `order` has their numbers until now."""
+    new = {old: number for number, old in enumerate(order)}
+
+    def renumbered(values: Iterable[int]) -> tuple[int, ...]:
+        return tuple(new.get(value, value) for value in values)
+
+    for step in part.steps:
+        step.inputs = renumbered(step.inputs)
+    part.outputs = renumbered(part.outputs)
+    part.only_trained = frozenset(renumbered(part.only_trained))
+    part.shapes = (tuple(part.shapes[0][old] for old in order), part.shapes[1])
 
 
 def _flat(lowering: Lowering) -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from cifar_dsl.export.source.expressions import is_same
+from cifar_dsl.export.source.expressions import is_same, series
 from cifar_dsl.export.source.parts import Step
 from cifar_dsl.foundation.records import define
 
@@ -30,16 +30,24 @@ def _split_name(name: str) -> tuple[str, int]:
 
 
 def with_loops(
-    steps: list[Step], signatures: list[tuple[Any, ...]], leaves: list[tuple[Any, ...]], least: int
+    steps: list[Step],
+    signatures: list[tuple[Any, ...]],
+    leaves: list[tuple[Any, ...]],
+    least: int,
+    *,
+    has_series: bool,
 ) -> list[Item]:
-    """The steps of a chain, with loops where at least `least` rounds are alike; see `Units.signature` and `leaves`."""
+    """The steps of a chain, with loops where at least `least` rounds are alike; see `Units.signature` and `leaves`.
+
+    `has_series`: fractions may grow, too, if an expression of the round has all of their values.
+    """
     items: list[Item] = []
     names = [_split_name(step.name) for step in steps]
     at = 0
     while at < len(steps):
         best = (0, 1)
         for period in range(1, _LONGEST_PERIOD + 1):
-            rounds = _count_rounds(at, period, names, signatures, leaves)
+            rounds = _count_rounds(at, period, names, signatures, leaves, has_series=has_series)
             if rounds >= least and rounds * period > best[0] * best[1]:
                 best = (rounds, period)
         rounds, period = best
@@ -61,6 +69,8 @@ def _count_rounds(
     names: list[tuple[str, int]],
     signatures: list[tuple[Any, ...]],
     leaves: list[tuple[Any, ...]],
+    *,
+    has_series: bool,
 ) -> int:
     """How many rounds of `period` steps, from `at` on, are alike but for numbers that grow evenly."""
     rounds = 1
@@ -73,13 +83,19 @@ def _count_rounds(
             first = names[at + period + i][1] - names[other][1]
             if names[one][1] - names[before][1] != first or first < 1:
                 return rounds
-            if not all(map(_grows_evenly, leaves[other], leaves[at + period + i], leaves[before], leaves[one])):
+            columns = zip(*(leaves[other + period * number] for number in range(rounds + 1)), strict=True)
+            if not all(_grows_evenly(column, has_series=has_series) for column in columns):
                 return rounds
         rounds += 1
     return rounds
 
 
-def _grows_evenly(first: Any, second: Any, before: Any, now: Any) -> bool:
+def _grows_evenly(column: tuple[Any, ...], *, has_series: bool) -> bool:
+    """Whether the last of the values of a number in each round follows from those before."""
+    first, second, *_ = column
+    *_, before, now = column
     if all(type(each) is int for each in (first, second, before, now)):
         return bool(now - before == second - first)
-    return is_same(first, now)
+    if has_series and type(now) is float and not is_same(first, now):
+        return all(type(each) is float for each in column) and series(column) is not None
+    return is_same(first, now) and is_same(before, now)

@@ -14,6 +14,7 @@ class ModuleCall:
     `steps` are the stages of a module that is written in place: a chain, or the branches of a join and the join.
     `functions` has the targets of arguments that are made by a call, whose own `arguments` have their names in front.
     `is_join`: a join whose branches get the same input; `is_join_of_inputs`: each gets its own.
+    `is_chain_of_inputs`: a chain whose first stage takes several inputs.
     """
 
     target: str = ""
@@ -23,16 +24,21 @@ class ModuleCall:
     steps: "tuple[tuple[str, ModuleCall], ...]" = ()
     is_join: bool = False
     is_join_of_inputs: bool = False
+    is_chain_of_inputs: bool = False
     has_tensors: bool = False
 
 
 @frozen
 class Assign:
-    """A stage: its name, the module, and the shape after it, if that is the same in all expansions."""
+    """A stage: its name, the module, and the shape after it, if that is the same in all expansions.
+
+    Without what `test` says, the stage passes its input on.
+    """
 
     name: str
     call: ModuleCall
     shape: str = ""
+    test: Expression | None = None
 
 
 @frozen
@@ -101,8 +107,9 @@ class Unit:
 def names_in(statement: Statement) -> Iterator[str]:
     """The names in the expressions of a statement."""
     match statement:
-        case Assign(call=call):
+        case Assign(call=call, test=test):
             yield from _names_of(call)
+            yield from variables(test) if test is not None else ()
         case Loop(count=count, stages=stages):
             yield from variables(count)
             for _, call in stages:
