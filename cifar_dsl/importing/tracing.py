@@ -105,6 +105,7 @@ def _trace(module: "nn.Module", image: Shape, *, in_training: bool) -> Trace:
             f"torch.export can't trace this module for an input of {image}: {message}",
             "check that it takes a batch of such images as its only argument, and that no Python `if` or loop depends "
             "on the numbers in a tensor",
+            reason=_place_in(error),
         ) from error
     return _Reader(program, in_training).trace()
 
@@ -236,13 +237,20 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def _place_in(error: Exception) -> str:
+    """Where the module decides by the numbers in a tensor, if that is why it can't be traced."""
+    found = re.search(r'raised this error:\s+File "(?:.*/)?(.+?)", line (\d+)', str(error))
+    return f"it decides by the numbers in a tensor in {found[1]}:{found[2]}" if found else ""
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Without what torch prints and warns about while it traces."""
     level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)  # torch logs the graph so far as an error, and raises, too
+    unseen = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), contextlib.redirect_stdout(unseen), contextlib.redirect_stderr(unseen):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -363,7 +363,9 @@ def series(values: tuple[float, ...]) -> Expression | None:
     place = Operation(("+",), (round_, Constant(start))) if start > 0 else round_
     for divisor in range(1, _LARGEST_DIVISOR + 1):
         factor = Constant(float(f"{step * divisor:.3g}"))
+        whole = Operation(("*",), (factor, place))
         for one in (
+            *([whole] if divisor == 1 else []),
             Operation(("*", "/"), (factor, place, Constant(divisor))),
             Operation(("*",), (factor, Operation(("/",), (place, Constant(divisor))))),
         ):

@@ -253,7 +253,7 @@ class _Analysis:
         return [self._unit]
 
     def _alike(self) -> list[list[Part]]:
-        """The parts by structure, with inputs in the order of their use if there are fewer structures then.
+        """Groups of parts with one structure, with inputs in the order of their use if there are fewer groups then.
 
         The graph has them in the order in which they were made, in which calls of one block may differ.
         """
