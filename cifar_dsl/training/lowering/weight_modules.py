@@ -82,7 +82,8 @@ class Spectral(WeightFunction):
 
     def tensors(self, rows: Tensor, random: Any = None) -> dict[str, Tensor]:
         left, right = torch.empty_like(rows[:, 0]), torch.empty_like(rows[0])
-        if not rows.is_meta:  # where there is nothing to compute, torch would import its compiler, which takes seconds
+        # On meta tensors, torch would import its compiler, which takes seconds.
+        if not rows.is_meta:
             right.normal_(generator=random)
             for _ in range(15):
                 self.advance(rows, left, right)
