@@ -388,6 +388,7 @@ def _given(comment: str, version: Version, parameters: list[str]) -> str:
         name: version.parts[0].values[name]
         for name in parameters
         if name not in version.parameters
+        and all(name in part.values for part in version.parts)  # lists of tensors aren't
         and (f"`{name}`" in comment or (len(name) > 1 and re.search(rf"\b{name}\b", comment)))
         and is_constant([part.values[name] for part in version.parts])
     }
