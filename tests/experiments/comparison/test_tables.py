@@ -141,7 +141,7 @@ def test_latex_is_a_table_of_booktabs(comparison):
     lines = [line for line in as_latex(comparison).splitlines() if not line.startswith("%")]
     assert (lines[0], lines[1], lines[-1]) == (r"\begin{tabular}{lrrrrrrrrrr}", r"\toprule", r"\end{tabular}")
     assert lines[2].startswith(r"spec & parameters & macs & accuracy & n & difference & 95 \% interval & p & ")
-    assert r"trick & 3,000 & 2 k & 0.8000 $\pm$ 0.0707 & 2 + 1 diverged & +20.00 & -57.4 to +97.4 & 0.26" in lines[5]
+    assert r"trick & 3,000 & 2 k & 80.00 $\pm$ 7.07 \% & 2 + 1 diverged & +20.00 & -57.4 to +97.4 & 0.26" in lines[5]
     assert len({line.count(" & ") for line in lines if " & " in line}) == 1
 
 
