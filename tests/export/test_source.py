@@ -231,6 +231,7 @@ KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
         ("each(c, h, w -> w, c) { attention(1) } -> flatten -> dense(10)", ""),
         ("let x = tanh\nrelu\nadd { x | x | identity } -> flatten -> dense(10)", ""),
         ("let x = tanh\nrelu\nadd { x | conv(3, 1) | x -> relu } -> flatten -> dense(10)", ""),
+        ("let x = conv(4, 1)\nlet y = add { x | x -> conv(4, 1) }\ny -> relu -> flatten -> dense(10)", ""),
         ("let x = tanh\nrelu\nshake { x | x -> tanh | x | tanh } -> flatten -> dense(10)", ""),
     ],
 )

@@ -474,14 +474,21 @@ def inputs_of_call(step: Step, of_part: dict[int, Unit]) -> tuple[int, ...]:
         return step.inputs
     if part.scope.kind == "join":
         *branches, join = part.steps
-        sources = _sources(part)
         if all(map(passes_on, branches)):
+            sources = _sources(part)
             return tuple(step.inputs[sources[value]] for value in join.inputs)
-        own = [sources[one.inputs[0]] for one in branches]
-        return tuple(step.inputs[value] for value in own) if len(set(own)) > 1 else (step.inputs[own[0]],)
+        return tuple(step.inputs[value] for value in _inputs_of_branches(part))
     if of_part[id(part)].is_lone or not part.is_chain:
         return tuple(step.inputs[value] for value in inputs_of_call(part.steps[0], of_part))
     return step.inputs
+
+
+def _inputs_of_branches(join: Part) -> tuple[int, ...]:
+    """The inputs of a join that its branches take, one for each; a single one if all take the same."""
+    *branches, _ = join.steps
+    sources = _sources(join)
+    taken = tuple(sources[one.inputs[0]] for one in branches)
+    return taken if len(set(taken)) > 1 else taken[:1]
 
 
 def _sources(join: Part) -> dict[int, int]:
@@ -596,7 +603,7 @@ class _Explainer:
             return ModuleCall(
                 steps=tuple((name, self._call(one, rows)) for name, one in zip(names, inner, strict=True)),
                 is_join=True,
-                is_join_of_inputs=len({one.inputs for one in branches}) > 1,
+                is_join_of_inputs=len(_inputs_of_branches(first.part)) > 1,
             )
         version = unit.version_of[id(first.part)]
         arguments = tuple(
