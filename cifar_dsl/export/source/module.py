@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.export.source.calls import inputs_of_call
 from cifar_dsl.export.source.expressions import (
     Constant,
     Expression,
@@ -37,7 +38,7 @@ from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCa
 from cifar_dsl.export.source.ties import tied_modules
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
 from cifar_dsl.export.source.training import training_script
-from cifar_dsl.export.source.units import Units, inputs_of_call
+from cifar_dsl.export.source.units import Units
 from cifar_dsl.export.source.vocabulary import Vocabulary
 from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.text import listed
