@@ -310,7 +310,8 @@ def _side(part: _Part) -> Callable[[], float]:
     """The loop of one side: seconds of an epoch."""
     from loops import kuangliu, ours, ours_together, resident, usual
 
-    device, images = part.device, part.size(50_000, 640)
+    device, images, large = part.device, part.size(50_000, 640), part.size(50_000, 48)
+    batch = part.size(128, 16)  # of the large network; the usual loop needs two batches
     match part.options.side:
         case "usual":
             return usual(_BASELINE, images, 64, device)
@@ -327,13 +328,13 @@ def _side(part: _Part) -> Callable[[], float]:
         case "seeds together":
             return ours_together(_BASELINE, images, 64, device, seeds=part.size(_TOGETHER, 2))
         case "resnet18":
-            return ours(_RESNET18, images, 128, device)
+            return ours(_RESNET18, large, batch, device)
         case "resnet18 in bf16":
-            return ours(_RESNET18, images, 128, device, "train.precision=bf16")
+            return ours(_RESNET18, large, batch, device, "train.precision=bf16")
         case _ if part.options.kuangliu:
-            return kuangliu(part.options.kuangliu, images, 128, device)
+            return kuangliu(part.options.kuangliu, large, batch, device)
         case _:
-            return usual(_RESNET18, images, 128, device)
+            return usual(_RESNET18, large, batch, device)
 
 
 def _memory(part: _Part) -> None:

@@ -38,7 +38,7 @@ def test_runs_are_listed(cli, runs, arguments):
     head, *lines = outcome.out.splitlines()
     assert head.split() == ["spec", "seed", "status", "accuracy", "last", "written", "size", "path"]
     first, _, third = (line.split() for line in lines)
-    assert first[:4] == ["mine", "0", "complete", "20.00 %"]
+    assert first[:4] == ["mine", "0", "complete", "20.00"]
     assert first[-1] == f"runs/mine-{FINGERPRINT}/seed-0"
     assert third[2:6] == ["unfinished", "at", "epoch", "4"]
     assert third[-1] == f"runs/mine-{FINGERPRINT}/seed-2.partial"

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers.tolerances import FLOAT64
 
 from cifar_dsl.experiments.comparison.effects import Sample
 from cifar_dsl.experiments.comparison.sequential import Design, interval
@@ -31,7 +32,7 @@ def test_specs_that_differ_by_less_than_the_margin_are_decided_when_it_is_shown(
     assert found.chosen == "other"
     low, high = interval(DESIGN, samples["other"].accuracies, samples["one"].accuracies)
     assert found.worse_by["other"] == max(0.0, high)
-    assert found.worse_by["one"] == pytest.approx(-low)
+    assert found.worse_by["one"] == pytest.approx(-low, **FLOAT64)
     assert is_decided(DESIGN, found)
     assert not is_decided(Design(2, 5, found.worse_by["other"] / 2), found)
 

@@ -24,7 +24,7 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(train, tmp_path):
     outcome = train()
     assert outcome.code == 0
     result, place = outcome.out.splitlines()
-    assert re.match(r"tiny on npz, seed 0: accuracy \d+\.\d\d % after ", result)
+    assert re.match(r"tiny on npz, seed 0: accuracy \d+\.\d\d % ", result)
     assert place == f"run: {the_run(tmp_path).path.relative_to(tmp_path)}"
     assert "epoch 1/2  train loss" in outcome.err
     assert "60 + 20 images" in outcome.err

@@ -93,8 +93,10 @@ def test_weights_their_gradients_and_functions_of_them_count(name: str, function
     weights = weight_bytes(graph, trace, recipe, "cpu")
     gradients = sum(own.gradients for own in weights.nodes)
     expected = gradients + training_peak(graph, trace, 4, weights)
+    # Statistics, indices and a step's own scratch memory aren't counted: up to a tenth of such small networks.
     assert peak_of_torch(graph, 4, batches=accumulate) == pytest.approx(expected, rel=0.1)
     expected = evaluation_peak(graph, trace, 4, weights)
+    # As above.
     assert peak_of_torch(graph, 4, trains=False) == pytest.approx(expected, rel=0.1)
 
 
