@@ -9,7 +9,7 @@ import cattrs
 
 from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import accuracy_in_percent
+from cifar_dsl.foundation.text import accuracy_in_percent, in_epochs
 from cifar_dsl.runs import PREDICTIONS, EpochMetrics
 from cifar_dsl.runs import Run as StoredRun
 from cifar_dsl.runs.predictions import Confusion, read_predictions
@@ -62,7 +62,7 @@ class History(Sequence[EpochMetrics]):
     def __repr__(self) -> str:
         accuracy = accuracy_in_percent(self.epochs[-1].test_accuracy) if self.epochs else ""
         last = f", test accuracy {accuracy} after the last" if accuracy else ""
-        return f"<History of {self.name}: {len(self)} epochs{last}>"
+        return f"<History of {self.name}: {in_epochs(len(self))}{last}>"
 
     def _repr_html_(self) -> str:
         from cifar_dsl.api.displays import curves_html, epochs_html
@@ -165,10 +165,12 @@ class Run(StoredRun):
 
         record, result = self.record(), self.result()
         shown = "diverged" if result.accuracy is None else f"accuracy {accuracy_in_percent(result.accuracy)}"
-        text = f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown} after {result.epochs:g} epochs"
+        text = (
+            f"{record.spec.name} on {record.data.title}, seed {record.seed}: {shown} after {in_epochs(result.epochs)}"
+        )
         summary = f"<p>{escape(text)}<br><code>{escape(str(self.path))}</code></p>"
         epochs = self.metrics()
-        table = folded(f"{len(epochs)} epochs", epochs_html(epochs)) if epochs else ""
+        table = folded(in_epochs(len(epochs)), epochs_html(epochs)) if epochs else ""
         return summary + curves_html(epochs) + table
 
 

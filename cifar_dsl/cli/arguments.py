@@ -124,8 +124,19 @@ def spec_file(name: str | Path) -> Path:
 class _SpecFile(click.Path):
     """An existing file, or the name of a shipped spec; the error for neither suggests the nearest name."""
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        run = ", or a run, which `cifar-dsl runs` lists" if "RUN" in (param.metavar or "") else ""
+        return f"Name a file, such as mine.arch, or a shipped spec, such as resnet18{run}."
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return super().convert(spec_file(value), param, ctx)
+
+
+class _Run(click.Path):
+    """The folder of a run."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        return "`cifar-dsl runs` lists the runs."
 
 
 spec: Decorator = click.argument("spec", type=_SpecFile(dir_okay=False, path_type=Path), shell_complete=complete_specs)
@@ -137,7 +148,7 @@ spec_files: Decorator = click.argument("specs", nargs=-1, required=True, shell_c
 spec_or_run: Decorator = click.argument(
     "spec_or_run", metavar="SPEC|RUN", type=_SpecFile(path_type=Path), shell_complete=complete_specs
 )
-run: Decorator = click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
+run: Decorator = click.argument("run", type=_Run(path_type=Path), shell_complete=complete_runs)
 some_runs: Decorator = click.argument(
     "which", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path), shell_complete=complete_runs
 )

@@ -1,5 +1,7 @@
 """`cifar-dsl check`: report the errors and likely mistakes in specs."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import click
@@ -10,7 +12,7 @@ from cifar_dsl.cli.output import counted, note, print_diagnostic, print_error, p
 from cifar_dsl.cli.spec_paths import NamedSpecs, SpecPath
 from cifar_dsl.compiler import Analysis, ChosenData, Library
 from cifar_dsl.compiler.files import encoded
-from cifar_dsl.compiler.lints import Inspection, fixed, inspect
+from cifar_dsl.compiler.lints import Inspection, fixed, inspect, naming
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.text import in_short
 from cifar_dsl.language.diagnostics import Diagnostic, grouped, render_concise, render_github, render_json, render_sarif
@@ -66,12 +68,18 @@ def command(
     chosen = arguments.chosen_data(data)
     diagnostics: list[Diagnostic] = []
     touched = 0
+
+    @cache
+    def of_base(base: Path, folder: Path) -> tuple[Diagnostic, ...]:
+        return inspect(base, folder, overrides, data=chosen).diagnostics
+
     named = NamedSpecs(specs, root, may_change=fix)
     for item in named.specs:
         inspection = inspect(item.path, item.root, overrides, data=chosen)
         if fix:
             inspection = _fix(item, overrides, chosen, inspection, also_unsafe=unsafe_fixes)
-        new = [diagnostic for diagnostic in inspection.diagnostics if diagnostic not in diagnostics]  # not of a base
+        found = [_attributed(one, item, of_base) for one in inspection.diagnostics]
+        new = [diagnostic for diagnostic in found if diagnostic not in diagnostics]  # not of a base
         diagnostics.extend(new)
         touched += bool(inspection.diagnostics)
         if style not in _DOCUMENTS:
@@ -116,6 +124,14 @@ def _fix(
         note(f"{item.path}: fixed")
         inspection = inspect(item.path, item.root, overrides, data=data)
     return inspection
+
+
+def _attributed(one: Diagnostic, item: SpecPath, of_base: Callable[[Path, Path], tuple[Diagnostic, ...]]) -> Diagnostic:
+    """The diagnostic of a spec, which its message names if it stands in a base that doesn't have it by itself."""
+    named = naming(one, item.path)
+    if named is one or not one.label or one in of_base(Path(one.label.span.source.name), item.root):
+        return one
+    return named
 
 
 def _summary(checked: Analysis | Library) -> str:

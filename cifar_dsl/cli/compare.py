@@ -14,6 +14,7 @@ from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.output import counted, note, print_error, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.cli.warnings import print_chance, print_warnings
+from cifar_dsl.compiler.lints import naming
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.language.diagnostics import SpecError
@@ -99,7 +100,10 @@ def _load(
         try:
             spec = given.load(item.path, item.root, overrides)
             spec.analysis.require_recipe()
-        except (SpecError, RunError) as error:
+        except SpecError as error:
+            named_errors = SpecError([naming(one, item.path) for one in error.diagnostics])
+            left_out.append(_omission(item.path, _why(named_errors)))
+        except RunError as error:
             left_out.append(_omission(item.path, _why(error)))
         else:
             loaded.append((item.path, spec))

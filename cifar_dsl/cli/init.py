@@ -79,23 +79,43 @@ def command(name: str | None, start: str | None) -> None:
     if name is None:
         if not is_terminal():
             raise click.UsageError("Not a terminal, so there is no prompt; pass NAME.")
-        name = ask("Name", _FIRST_NAME)
-        start = start or ask("Spec to start from, such as resnet18 (empty: a small network with comments)", "")
-    path = Path(name.removesuffix(SUFFIX) + SUFFIX)
-    text = _copied(start, path) if start else _TEXT.format(name=path.stem)
-    _check_name(path, text)
-    if path.exists():
-        raise UserError(f"{path} exists", "choose another name, or remove the file")
+        name = ask("Name", _FIRST_NAME, _check_free)
+        path = _path(name)
+        start = start or ask(
+            "Spec to start from, such as resnet18 (empty: a small network with comments)",
+            "",
+            lambda answer: _text(answer, path),
+        )
+    path = _path(name)
+    text = _text(start, path)
+    _check_free(name)
     with writing(path, "create its folder, or choose another"):
         write_atomically(path, text.encode())
     print_result(str(path))
     note(f"next: `cifar-dsl show {path}`, then `cifar-dsl train {path}`; without CIFAR-10, `--data shapes`")
 
 
-def _check_name(path: Path, text: str) -> None:
+def _path(name: str) -> Path:
+    return Path(name.removesuffix(SUFFIX) + SUFFIX)
+
+
+def _text(start: str | None, path: Path) -> str:
+    """The text to write. Raises SpecError, UsageError, UserError, OSError."""
+    return _copied(start, path) if start else _TEXT.format(name=path.stem)
+
+
+def _check_free(name: str) -> None:
+    """Raise UserError if no spec can have this name, or if one has it."""
+    path = _path(name)
+    _check_name(path)
+    if path.exists():
+        raise UserError(f"{path} exists", "choose another name, or remove the file")
+
+
+def _check_name(path: Path) -> None:
     """Raise UserError if the name of a file can't be that of a spec."""
     try:
-        header = parse_spec(Source(str(path), text)).header
+        header = parse_spec(Source(str(path), _text(None, path))).header
     except SpecError:
         header = None
     if header is None or header.name.text != path.stem:

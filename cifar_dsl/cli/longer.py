@@ -13,6 +13,7 @@ from cifar_dsl.cli.output import note, warn
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import evolve
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs import Run, open_run
 from cifar_dsl.runs.places import RESULT, partial_path
@@ -76,9 +77,9 @@ def _tell(spec: "Spec", run: Run) -> None:
     metrics = run.metrics()
     note(f"longer  {run.path} goes on after epoch {before}, to epoch {epochs:g}, as another run")
     was = f"ended at {metrics[-1].lr:.3g} and " if metrics else ""
-    note(f"          the schedule is that of {epochs:g} epochs: the learning rate {was}goes on at {rate:.3g}")
+    note(f"          the schedule is that of {in_epochs(epochs)}: the learning rate {was}goes on at {rate:.3g}")
     note("          a run keeps weights alone, so momenta and averages start from nothing")
-    note(f"          the result isn't that of {epochs:g} epochs from the start, and `compare` keeps them apart")
+    note(f"          the result isn't that of {in_epochs(epochs)} from the start, and `compare` keeps them apart")
 
 
 def shorter_runs(spec: "Spec", dataset: "Dataset", options: TrainOptions) -> Iterator[str]:

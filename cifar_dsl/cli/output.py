@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -75,10 +75,22 @@ def note_text(text: str) -> None:
         note(line)
 
 
-def ask(question: str, default: str) -> str:
-    """Ask on stderr for a text; `default` if the answer is empty. Ctrl-C and the end of input abort the command."""
-    answer: str = click.prompt(visible(question), default=default, show_default=bool(default), err=True)
-    return answer
+def ask(question: str, default: str, check: Callable[[str], object]) -> str:
+    """Ask on stderr for a text; `default` if the answer is empty. Ctrl-C and the end of input abort the command.
+
+    Asks again after an answer for which `check` raises an error that the user can fix, and prints it.
+    """
+    while True:
+        answer: str = click.prompt(visible(question), default=default, show_default=bool(default), err=True)
+        try:
+            check(answer)
+        except click.UsageError as error:
+            note(f"error: {error.message}")
+        except Exception as error:
+            if not print_error(error):
+                raise
+        else:
+            return answer
 
 
 def warn(message: str) -> None:

@@ -110,20 +110,19 @@ def _check_inside(file: Path, folder: Path) -> None:
 
 
 def meant_by(path: Path) -> Path | None:
-    """The spec that is probably meant by the path of none: one in that folder, or for a bare name, a shipped one.
+    """The spec that is probably meant by the path of none: one in that folder, or a shipped one.
 
-    A shipped spec is given by its name.
+    A shipped spec is given by its name. Only a bare name may misspell it: `specs/residual.arch` is one in a checkout.
     """
     siblings = {file.stem: file for file in path.parent.glob(f"*{SUFFIX}")} if path.parent.is_dir() else {}
-    shipped = shipped_specs() if path.parent == Path() else {}
     stem = path.name.removesuffix(SUFFIX)
     if stem in siblings:
         return siblings[stem]
-    if stem in shipped:
+    if stem in shipped_specs():
         return Path(stem)
     if near := nearest(stem, siblings):
         return siblings[near]
-    near = nearest(stem, shipped)
+    near = nearest(stem, shipped_specs()) if path.parent == Path() else None
     return Path(near) if near else None
 
 

@@ -18,7 +18,7 @@ from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, percent
+from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_epochs, in_short, percent
 from cifar_dsl.runs import check_root, open_partial, open_run
 from cifar_dsl.training.artifacts import network_of_teacher
 from cifar_dsl.training.events import TrainingEnded
@@ -272,7 +272,7 @@ def _report(run: "Run", *, as_json: bool) -> int:
         print_json(fields)
         return code
     if result.accuracy is None:
-        note(f"{record.spec.name} diverged after {result.epochs:g} epochs: the loss became NaN or infinite")
+        note(f"{record.spec.name} diverged after {in_epochs(result.epochs)}: the loss became NaN or infinite")
         note(
             "  = help: lower the learning rate (--set train.optimizer.lr=...), or clip gradients "
             "(--set 'train.clip=norm(1)')"
@@ -286,7 +286,7 @@ def _report(run: "Run", *, as_json: bool) -> int:
     print_result(
         f"{record.spec.name} on {record.data.title}, seed {record.seed}: "
         f"accuracy {accuracy_in_percent(result.accuracy)}{level} "
-        f"after {result.epochs:g} epochs in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
+        f"after {in_epochs(result.epochs)} in {duration(result.time_s)} ({result.images_per_s:,.0f} images/s{more})"
     )
     if result.best:
         best = result.best

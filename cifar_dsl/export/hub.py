@@ -22,7 +22,7 @@ from cifar_dsl.export.verification import (
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.folders import write_folder
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.foundation.text import accuracy_in_percent, duration, in_short, points
+from cifar_dsl.foundation.text import accuracy_in_percent, duration, in_epochs, in_short, points
 from cifar_dsl.ir import Standardization
 from cifar_dsl.language.syntax import print_spec
 from cifar_dsl.operations.recipe import ARTIFACTS
@@ -243,7 +243,7 @@ def _accuracy(facts: _Facts) -> list[str]:
         f"**{accuracy_in_percent(result.accuracy)}** on the {record.data.test_images:,} test images of "
         f"{facts.dataset}{views}.",
         "",
-        f"It is that of the last epoch: {result.epochs:g} epochs on "
+        f"It is that of the last epoch: {in_epochs(result.epochs)} on "
         f"{record.data.train_images - recipe.validation:,} images, seed {record.seed}. No epoch was chosen by the test "
         f"images.{averaged}",
     ]

@@ -55,6 +55,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def in_epochs(number: float) -> str:
+    """A number of epochs as text: 1 epoch, 2.5 epochs."""
+    return f"{number:g} epoch{'' if number == 1 else 's'}"
+
+
 def without_middle(text: str) -> str:
     """`text` without its middle, if it is too long to be read in a message."""
     if len(text) <= _LONGEST:

@@ -11,15 +11,22 @@ import math
 import numpy as np
 
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import accuracy_in_percent
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.places import PREDICTIONS
 from cifar_dsl.runs.predictions import Predictions, read_predictions
-from cifar_dsl.runs.records import RunRecord
+from cifar_dsl.runs.records import DataRecord, RunRecord
 
 LEVEL = 0.01  # of the test: of a hundred trainings that learned nothing, one isn't reported
 _ROUNDING = 1e-15
+
+
+_TOO_HIGH = (
+    "usually the learning rate is too high: lower it (--set train.optimizer.lr=...), or clip gradients "
+    "(--set 'train.clip=norm(1)')"
+)
+_OTHERWISE = "otherwise train longer, and check that each label belongs to its image"
 
 
 @frozen
@@ -27,11 +34,7 @@ class Chance:
     """A finished training that is no better than guessing, as its test images show, and what usually causes it."""
 
     message: str
-    help: tuple[str, ...] = (
-        "usually the learning rate is too high: lower it (--set train.optimizer.lr=...), or clip gradients "
-        "(--set 'train.clip=norm(1)')",
-        "otherwise train longer, and check that each label belongs to its image",
-    )
+    help: tuple[str, ...] = (_TOO_HIGH, _OTHERWISE)
 
 
 def find_chance(run: Run) -> Chance | None:
@@ -50,9 +53,18 @@ def chance_of(predictions: Predictions, record: RunRecord) -> Chance | None:
     count, predicted = len(predictions.labels), np.unique(predictions.predicted)
     subject = f"{record.spec.name} seed {record.seed} is at chance level"
     if len(predicted) == 1:
-        return Chance(f"{subject}: it predicts {predictions.classes[predicted[0]]} for all {count:,} test images")
-    accuracy = accuracy_in_percent(float(predictions.is_correct.mean()))
-    return Chance(f"{subject}: an accuracy of {accuracy} on {count:,} test images is no better than guessing")
+        found = Chance(f"{subject}: it predicts {predictions.classes[predicted[0]]} for all {count:,} test images")
+    else:
+        accuracy = accuracy_in_percent(float(predictions.is_correct.mean()))
+        found = Chance(f"{subject}: an accuracy of {accuracy} on {count:,} test images is no better than guessing")
+    return evolve(found, help=(_too_few(record.data), *found.help)) if record.data.subset else found
+
+
+def _too_few(data: DataRecord) -> str:
+    return (
+        f"it trained on {data.train_images:,} of {data.of_train_images:,} images only: train on more "
+        f"(--fast {2 * data.train_images}), or for more epochs (--epochs)"
+    )
 
 
 def chance_p(predictions: Predictions) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from cifar_dsl.foundation.errors import RunError
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.training.artifacts import ArtifactFile, SelectionFile, selection_of
 from cifar_dsl.training.plan import Plan
@@ -38,7 +39,7 @@ def _misfits(graph: Graph, recipe: Recipe, images: int, digest: str, file: Selec
         if its != ours:
             yield f"its run was trained with `{name} {its}`, and this recipe has `{name} {ours}`"
     if recipe.epochs > file.epochs_done:
-        yield f"its run ended after {file.epochs_done:g} epochs, and this training has {recipe.epochs:g}"
+        yield f"its run ended after {in_epochs(file.epochs_done)}, and this training has {recipe.epochs:g}"
     yield from _lone_images(graph, Plan.of(recipe, images - recipe.validation, file.share))
 
 

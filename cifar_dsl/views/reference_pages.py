@@ -23,6 +23,7 @@ _WHOLE = {"layers", "train"}  # the sections that the index lists in full
 _LEAST_CHOICES = 6  # of a setting that the index lists
 _GAP = "  "
 _NARROWEST = 24  # characters of a wrapped text
+_LINE_OF_ITS_OWN = re.compile(r"\n(?=Torch: |H' = )")
 
 
 def named_sections() -> dict[str, dict[str, Entry]]:
@@ -115,9 +116,8 @@ def _first_sentence(doc: str) -> str:
 
 
 def _paragraph(text: str, width: int) -> list[str]:
-    """A paragraph, whose formulas and addresses keep lines of their own."""
-    parts = text.split("\n") if "://" in text else [text]
-    return [line for part in parts for line in _wrapped(part, width)]
+    """A paragraph, in which the address of a torch class and a formula of the shape begin a line."""
+    return [line for part in _LINE_OF_ITS_OWN.split(text) for line in _wrapped(part, width)]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

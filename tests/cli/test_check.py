@@ -43,6 +43,18 @@ def test_an_error_of_a_base_is_shown_once(cli, tmp_path):
     assert outcome.err == "1 error in 4 of 4 specs\n"
 
 
+def test_an_error_in_a_base_names_the_spec_that_causes_it(cli, tmp_path):
+    (tmp_path / "task.arch").write_text("arch task\ninput 3x8x8\nassert params <= 10\nmodel { relu }\n")
+    for name in "ab":
+        (tmp_path / f"{name}.arch").write_text(f'arch {name} extends "task.arch"\nmodel {{ conv(8, 1) }}\n')
+    outcome = cli("check", "a.arch", "b.arch", "task.arch", "--format", "concise")
+    assert [line for line in outcome.out.splitlines() if "E0310" in line] == [
+        f"task.arch:3:8: E0310 this assertion does not hold, in {name}.arch" for name in "ab"
+    ]
+    assert "task.arch: ok" in outcome.out
+    assert outcome.err == "2 errors in 2 of 3 specs\n"
+
+
 def test_concise_errors_are_a_line_each(cli, wrong):
     outcome = cli("check", "--format", "concise", wrong)
     assert outcome.code == 1

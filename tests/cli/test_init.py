@@ -65,12 +65,22 @@ def test_a_missing_folder_or_start_is_an_error(cli):
     )
 
 
-def test_it_asks_on_a_terminal_only(cli, tmp_path, monkeypatch):
+def test_it_asks_on_a_terminal_only_and_again_after_a_wrong_answer(cli, tmp_path, monkeypatch):
+    (tmp_path / "tiny.arch").write_bytes(b"\xff")
     outcome = cli("init")
     assert outcome.code == 2
     assert "Not a terminal, so there is no prompt; pass NAME." in outcome.err
     monkeypatch.setattr("cifar_dsl.cli.init.is_terminal", lambda: True)
-    answers = iter(["asked", "vgg11"])
-    monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
-    assert cli("init").out == "asked.arch\n"
+    answers = iter(["tiny", "a b", "asked", "resnet19", "tiny.arch", "vgg11"])
+    asked = []
+    monkeypatch.setattr("click.prompt", lambda question, **_: (asked.append(question), next(answers))[1])
+    outcome = cli("init")
+    assert outcome.out == "asked.arch\n"
+    assert [question.split()[0] for question in asked] == ["Name"] * 3 + ["Spec"] * 3
+    assert [line for line in outcome.err.splitlines() if line.startswith("error")] == [
+        "error: tiny.arch exists",
+        "error: 'a b' can't be the name of a spec",
+        "error: There is no file or shipped spec resnet19. Did you mean resnet18?",
+        "error[E0105]: tiny.arch is not UTF-8 text (at byte 0)",
+    ]
     assert analyze(tmp_path / "asked.arch").graph == analyze(shipped_specs()["vgg11"]).graph

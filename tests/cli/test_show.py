@@ -161,6 +161,23 @@ def test_a_missing_file_suggests_the_nearest(cli, tiny):
     outcome = cli("show", "tinny.arch")
     assert (outcome.code, outcome.out) == (2, "")
     assert "There is no file tinny.arch. Did you mean tiny.arch?" in outcome.err
+    error = cli("show", "specs/residual.arch").err  # as in a checkout
+    assert "There is no file specs/residual.arch. Did you mean residual?" in error
+    assert "Did you mean" not in cli("show", "specs/resnet19.arch").err
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        ("show", "Name a file, such as mine.arch, or a shipped spec, such as resnet18."),
+        ("export", "or a shipped spec, such as resnet18, or a run, which `cifar-dsl runs` lists."),
+        ("evaluate", "`cifar-dsl runs` lists the runs."),
+    ],
+)
+def test_a_missing_argument_says_what_to_name(cli, command, advice):
+    outcome = cli(command)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert advice in outcome.err
 
 
 def test_expand_prints_one_flat_spec(cli):

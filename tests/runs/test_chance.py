@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from helpers.runs import write
 
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.runs import PREDICTIONS
-from cifar_dsl.runs.chance import LEVEL, chance_p, find_chance
-from cifar_dsl.runs.predictions import Predictions, write_predictions
+from cifar_dsl.runs.chance import LEVEL, chance_of, chance_p, find_chance
+from cifar_dsl.runs.predictions import Predictions, read_predictions, write_predictions
 
 
 def predictions(labels: np.ndarray, predicted: np.ndarray, classes: int = 10) -> Predictions:
@@ -87,6 +88,17 @@ def test_a_finding_names_the_run_the_figures_and_the_usual_cause(tmp_path):
     assert found.message.startswith("mine seed 0 is at chance level: an accuracy of ")
     assert found.message.endswith("on 2,000 test images is no better than guessing")
     assert "the learning rate is too high: lower it (--set train.optimizer.lr=...)" in found.help[0]
+
+
+def test_a_first_try_is_advised_to_train_longer_first(tmp_path):
+    run = written(tmp_path, np.full(2000, 3))
+    record = run.record()
+    part = evolve(record, data=evolve(record.data, train_images=1000, of_train_images=10_000))
+    found = chance_of(read_predictions(run.path / PREDICTIONS), part)
+    assert found.help == (
+        "it trained on 1,000 of 10,000 images only: train on more (--fast 2000), or for more epochs (--epochs)",
+        *find_chance(run).help,
+    )
 
 
 def test_a_finding_names_the_only_predicted_class(tmp_path):

@@ -10,7 +10,7 @@ from cifar_dsl.compiler.lints.allowing import without_allowed
 from cifar_dsl.compiler.lints.registry import NETWORK_LINTS, TEXT_LINTS
 from cifar_dsl.foundation import cancellation, limits
 from cifar_dsl.foundation.garbage_collection import without_collections
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 
 
@@ -39,6 +39,14 @@ def inspect(
     except SpecError as error:
         return Inspection(None, error.diagnostics)
     return Inspection(found, warnings(found))
+
+
+def naming(one: Diagnostic, path: Path) -> Diagnostic:
+    """The diagnostic of the spec at `path`; its message names the spec if it stands in another file, as in a base."""
+    place = one.label.span.source if one.label else None
+    if place is None or not place.is_file or place.name == str(path):
+        return one
+    return evolve(one, message=f"{one.message}, in {path}")
 
 
 def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:

@@ -1,5 +1,6 @@
 """Averages of the weights over the course of a training."""
 
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.ir import argument, declared
 from cifar_dsl.ir.recipe import Average, Recipe
 from cifar_dsl.operations.argument_types import Bool, Choice, Float, Int
@@ -29,7 +30,7 @@ class _Late(Average):
         if self.start >= epochs:
             raise MisfitError(
                 "E0403",
-                f"`{self.name}` starts after {self.start:g} epochs, but training ends after {epochs:g}",
+                f"`{self.name}` starts after {in_epochs(self.start)}, but training ends after {epochs:g}",
                 argument="start",
                 help=(f"use a start below {epochs:g}",),
             )

@@ -3,6 +3,7 @@
 helpers/documented.py states what is substituted, and what is left out. test_own_pictures.py follows another guide.
 """
 
+import csv
 import re
 import shutil
 from pathlib import Path
@@ -91,9 +92,16 @@ def test_the_guide_for_classes_works(folder: Path) -> None:
     for language, _, code in blocks("docs/classroom.md"):
         if language == "arch":
             write_spec(folder / "submissions", code)
-        else:
+        elif language == "sh":
             run_commands(code)
+        else:
+            (folder / "submissions/broken.arch").write_text("arch broken\n", encoding="utf-8")
+            exec(compile(code, "docs/classroom.md", "exec"), {})
+            (folder / "submissions/broken.arch").unlink()
     assert len(list(folder.glob("runs/*/seed-0"))) == 2
+    with (folder / "marks.csv").open(encoding="utf-8", newline="") as file:
+        marks = [(row["file"], row["errors"], bool(row["mean"])) for row in csv.DictReader(file)]
+    assert marks == [("ada.arch", "0", True), ("broken.arch", "1", False), ("task.arch", "0", True)]
 
 
 @pytest.mark.parametrize("pattern", LEFT_OUT)

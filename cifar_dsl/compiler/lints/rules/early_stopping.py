@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.lints.registry import network_lint
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 
 
@@ -20,7 +21,7 @@ def unreached_patience(analysis: Analysis) -> Iterator[Diagnostic]:
     advice = f"{'write' if is_own else 'set'} `epochs {shortest + 1:g}`, or reduce `patience`"
     yield Diagnostic(
         "W0406",
-        f"early stopping has no effect: it can end a training after {shortest:g} epochs at the earliest, "
+        f"early stopping has no effect: it can end a training after {in_epochs(shortest)} at the earliest, "
         f"but this one has {recipe.epochs:g}",
         Label(settings["epochs" if is_own else "early_stopping"].span),
         help=(advice,),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.lints.registry import network_lint
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 
 
@@ -20,7 +21,7 @@ def groups_beyond_training(analysis: Analysis) -> Iterator[Diagnostic]:
         # In a derived spec, the mistake is the one of the two that the spec sets itself.
         yield Diagnostic(
             "W0402",
-            f"group `{group.name}` has {group.epochs:g} epochs, but training ends after {recipe.epochs:g}",
+            f"group `{group.name}` has {in_epochs(group.epochs)}, but training ends after {recipe.epochs:g}",
             Label(next((place for place in places if place.source is analysis.source), places[0])),
-            help=(f"write `epochs {recipe.epochs:g}` in the group, or train for {group.epochs:g} epochs",),
+            help=(f"write `epochs {recipe.epochs:g}` in the group, or train for {in_epochs(group.epochs)}",),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 
@@ -27,7 +28,8 @@ def tests_of_another_size(analysis: Analysis) -> Iterator[Diagnostic]:
     if (height, width) == (rows, columns):
         return
     late = len(begun) < len(resize.sizes)
-    why = f"the next size would begin after {resize.at[len(begun)]} epochs" if late else "tests see images of full size"
+    after = in_epochs(resize.at[len(begun)]) if late else ""
+    why = f"the next size would begin after {after}" if late else "tests see images of full size"
     yield Diagnostic(
         "W0407",
         f"training ends on images of {height}x{width}, but tests run on {rows}x{columns}: {why}",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
+from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.ir.recipe import Schedule
 from cifar_dsl.language.diagnostics import Diagnostic, Label
@@ -48,7 +49,7 @@ def _unreached(
     label = Label(next((place for place in places if place.source is own), places[0]))
     yield Diagnostic(
         "W0401",
-        f"training ends after {epochs:g} epochs, before the schedule `{schedule.name}` completes",
+        f"training ends after {in_epochs(epochs)}, before the schedule `{schedule.name}` completes",
         label,
         help=(f"{advice}, or change `{argument}`",),
     )
