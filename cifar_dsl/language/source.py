@@ -10,8 +10,8 @@ from cifar_dsl.foundation.records import field, frozen
 class Source:
     """The text of one spec, or of one `--set` override.
 
-    `name` is its name in messages: the path as the user wrote it, or the flag of the override. `is_library`: it
-    belongs to the standard library, so errors are shown at its use.
+    `name` is its name in messages: the path as the user wrote it, the flag of the override, or `<cell>` and the like
+    for the text of no file. `is_library`: it belongs to the standard library, so errors are shown at its use.
     """
 
     name: str
@@ -21,7 +21,8 @@ class Source:
     @property
     def is_file(self) -> bool:
         """Whether it is the text of a file that its author can edit."""
-        return bool(self.name) and not self.is_library and not self.name.startswith("--")
+        is_other = self.name.startswith("--") or (self.name.startswith("<") and self.name.endswith(">"))
+        return bool(self.name) and not self.is_library and not is_other
 
     @cached_property
     def _line_starts(self) -> list[int]:

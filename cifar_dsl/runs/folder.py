@@ -193,7 +193,10 @@ def open_run(path: Path) -> Run:
         raise RunError(
             f"{path} holds {len(below)} runs", f"name one of them: {names}{', ...' if len(below) > 4 else ''}"
         )
-    raise RunError(f"{path} is not a run", "a run is a folder such as runs/baseline-0123456789ab/seed-0")
+    raise RunError(
+        f"{path} is not a run",
+        "a run is a folder such as runs/baseline-0123456789ab/seed-0; `cifar-dsl runs` lists yours",
+    )
 
 
 def find_runs(root: Path, fingerprint: str) -> list[Run]:

@@ -138,6 +138,7 @@ def test_errors_are_shown_and_nothing_is_assigned(notebook):
     assert " --> <cell>:4:20" in ran.plain  # the fourth line of the cell, whose first is %%arch
     assert "did you mean `dense`?" in ran.plain
     assert "1 error; `net` was not assigned" in ran.err
+    assert "--fix" not in ran.plain  # a cell is no file
     assert "Traceback" not in ran.err
     assert elements(ran.html) == ["pre"]
     assert "font-family: monospace" in ran.html  # or the carets would stand anywhere

@@ -78,6 +78,7 @@ def test_the_sheet_holds_everything_and_requests_nothing(cli, run, photos, tmp_p
     ("arguments", "message"),
     [
         (("nowhere", "photos"), "nowhere is not a run"),
+        (("nowhere", "photos"), "seed-0; `cifar-dsl runs` lists yours"),
         (("RUN", "photos", "--html", "nowhere/sheet.html"), "can't write nowhere/sheet.html"),
     ],
 )
