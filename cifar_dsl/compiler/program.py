@@ -217,7 +217,7 @@ class _Merger:
                 name.span,
                 help=(
                     f"did you mean `{near}`?" if near else f"params: {shortened([*self._params]) or 'none'}",
-                    "to override a setting, write `train.batch=128`",
+                    f"to override a setting, write `{self._setting_meant(override) or 'train.batch=128'}`",
                 ),
             )
             return
@@ -230,6 +230,19 @@ class _Merger:
             )
             return
         self._params[name.text] = nodes.Param(name, value, override.span)
+
+    def _setting_meant(self, override: nodes.Override) -> str | None:
+        """The override of the setting, or of the argument of one in the recipe, that this name is."""
+        name, value = override.target[0].text, override.chain.span.text
+        if name in SETTINGS:
+            return f"train.{override.path}={value}"
+        for setting, given in self._settings.items():
+            call = _single_expression(given.chain)
+            if isinstance(call, nodes.CallExpression) and any(
+                one.keyword and one.keyword.text == name for one in call.arguments
+            ):
+                return f"train.{setting}.{override.path}={value}"
+        return None
 
     def _override_group(self, override: nodes.Override) -> None:
         name, *target = override.target

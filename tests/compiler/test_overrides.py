@@ -110,6 +110,24 @@ def test_an_override_without_effect_is_an_error(text: str, expected: str) -> Non
     assert code(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("batch=128", "train.batch=128"),
+        ("lr=0.1", "train.optimizer.lr=0.1"),
+        ("optimizer.lr=0.1", "train.optimizer.lr=0.1"),
+        ("optimizer=sgd(lr=0.1)", "train.optimizer=sgd(lr=0.1)"),
+        ("other=1", "train.batch=128"),
+    ],
+)
+def test_a_setting_without_its_path_leads_to_the_override(text: str, meant: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        overridden(text)
+    (error,) = caught.value.diagnostics
+    assert error.help[-1] == f"to override a setting, write `{meant}`"
+    overridden(meant)
+
+
 def test_stages_are_no_value_of_a_param() -> None:
     with pytest.raises(SpecError) as caught:
         overridden("head=conv(4) -> relu")
