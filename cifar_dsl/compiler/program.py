@@ -237,10 +237,8 @@ class _Merger:
         if name in SETTINGS:
             return f"train.{override.path}={value}"
         for setting, given in self._settings.items():
-            call = _single_expression(given.chain)
-            if isinstance(call, nodes.CallExpression) and any(
-                one.keyword and one.keyword.text == name for one in call.arguments
-            ):
+            parts = _parts(given)
+            if len(parts) == 1 and name in _argument_names(setting, parts[0]):
                 return f"train.{setting}.{override.path}={value}"
         return None
 
