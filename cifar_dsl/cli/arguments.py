@@ -1,7 +1,7 @@
 """Arguments and options for specs and runs, shared by several commands."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +37,20 @@ overrides: Decorator = click.option(
 
 def with_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --set, and options for the settings that are changed most often, to a command, as `overrides`."""
+    return overrides(with_settings("overrides")(command))
 
+
+def with_settings(name: str) -> Decorator:
+    """Add options for the settings that are changed most often to a command with --set, whose `name` they extend."""
+    return partial(_with_settings, set_name=name)
+
+
+def _with_settings(command: Callable[..., Any], set_name: str) -> Callable[..., Any]:
     @wraps(command)
-    def with_gathered(overrides: tuple[str, ...], **values: Any) -> Any:
+    def with_gathered(**values: Any) -> Any:
         given = {name: values.pop(name) for name in _SETTINGS}
         short = tuple(f"{setting}={given[name]}" for name, (setting, _) in _SETTINGS.items() if given[name] is not None)
-        return command(overrides=(*overrides, *short), **values)
+        return command(**values | {set_name: (*values[set_name], *short)})
 
     decorated: Callable[..., Any] = with_gathered
     for name, (setting, metavar) in reversed(_SETTINGS.items()):
@@ -54,7 +62,7 @@ def with_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar=metavar,
             help=f"Same as --set {setting}={metavar}.",
         )(decorated)
-    return overrides(decorated)
+    return decorated
 
 
 root: Decorator = click.option(

@@ -11,6 +11,7 @@ import cattrs
 
 from cifar_dsl.cli import results
 from cifar_dsl.cli.compare import Contestant, open_data
+from cifar_dsl.cli.given import training_images
 from cifar_dsl.cli.jobs import Outcome, train_missing
 from cifar_dsl.cli.output import counted, note, print_result
 from cifar_dsl.cli.until_decided import Trained, declared, trained_of
@@ -69,11 +70,11 @@ class Found:
     candidates: tuple[Candidate, ...]
 
 
-def find_best(contestants: Sequence[Contestant], path: Path, options: SweepOptions) -> int:
+def find_best(contestants: Sequence[Contestant], target: Sequence[str], options: SweepOptions) -> int:
     """Eliminate combinations until the best is known, and measure it. Returns the exit code.
 
-    Killed at any moment, the same command goes on. Raises SweepError without held-out images, and RunError for
-    damaged runs.
+    `target` are the words of a command line that select what is trained. Killed at any moment, the same command goes
+    on. Raises SweepError without held-out images, and RunError for damaged runs.
     """
     _check(contestants, options)
     results.prepare(options.out)  # fail now, not after hours of training
@@ -99,10 +100,10 @@ def find_best(contestants: Sequence[Contestant], path: Path, options: SweepOptio
         outcome = train_missing(specs, patient, display_names=names, seeds=seeds)
     if not found.worse_by:
         raise SweepError(f"all {len(names)} combinations diverge", _LOWER_RATES)
-    return _measure(opened, _eliminated(plan, found, samples, opened), path, options)
+    return _measure(opened, _eliminated(plan, found, samples, opened), target, options)
 
 
-def halve(load: Callable[[int | None], Sequence[Contestant]], path: Path, options: SweepOptions) -> int:
+def halve(load: Callable[[int | None], Sequence[Contestant]], target: Sequence[str], options: SweepOptions) -> int:
     """Keep the better half of the combinations while the epochs double, and measure the last. Returns the exit code.
 
     `load` returns the combinations trained for a number of epochs, or their own (None).
@@ -139,7 +140,7 @@ def halve(load: Callable[[int | None], Sequence[Contestant]], path: Path, option
         raise SweepError("the last combinations diverge", _LOWER_RATES)
     reason = "the last of the halving, which guarantees nothing"
     found = Found(best, reason, tuple(candidates[each.display_name] for each in contestants))
-    return _measure(opened, found, path, options)
+    return _measure(opened, found, target, options)
 
 
 def list_rounds(contestants: Sequence[Contestant], options: SweepOptions) -> str:
@@ -162,11 +163,16 @@ def _check(contestants: Sequence[Contestant], options: SweepOptions) -> None:
     if any(not each.spec.analysis.require_recipe().validation for each in contestants):
         raise SweepError(
             "the best combination is chosen by its accuracy on held-out images, but `validation` is 0",
-            "hold out training images: --set train.validation=5000",
+            f"hold out training images: --set train.validation={_tenth(contestants[0].spec)}",
             reason="chosen by its test accuracy, the best one would look better than it is",
         )
     if not options.quiet:
         print_warnings(each.spec.analysis for each in contestants)
+
+
+def _tenth(spec: "api.Spec") -> int:
+    """A tenth of the training images, at least one; of those of CIFAR-10 if their number is unknown."""
+    return max(1, (training_images(spec) or 50_000) // 10)
 
 
 def _name(opened: "tuple[Contestant, Dataset]") -> str:
@@ -218,7 +224,7 @@ def _eliminated(plan: Plan, found: Standing, samples: Mapping[str, Sample], open
     return Found(names[found.chosen], reason, tuple(candidates))
 
 
-def _measure(opened: "Opened", found: Found, path: Path, options: SweepOptions) -> int:
+def _measure(opened: "Opened", found: Found, target: Sequence[str], options: SweepOptions) -> int:
     """Train fresh seeds of the chosen spec, and print and write the result. Returns the exit code."""
     chosen, dataset = next(one for one in opened if _name(one) == found.chosen)
     spec, seeds = chosen.spec, range(FRESH, FRESH + (options.fresh or _FRESH_SEEDS))
@@ -243,8 +249,8 @@ def _measure(opened: "Opened", found: Found, path: Path, options: SweepOptions) 
     measured = f"{_accuracy(sample.mean)} ({counted(sample.n, 'fresh seed')}{between}{lost})"
     print_result(f"test accuracy: {measured if sample.n else f'none{lost}'}")
     _write(found, spec, seeds, sample, options)
-    sets = "".join(f" --set {shlex.quote(override)}" for override in spec.overrides)
-    note(f"train it with: cifar-dsl train {shlex.quote(str(path))}{sets}")
+    sets = [word for override in spec.overrides for word in ("--set", override)]
+    note(f"train it with: cifar-dsl train {shlex.join([*target, *sets])}")
     return outcome.exit_code
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -44,7 +45,35 @@ def _show_all(ctx: click.Context, _parameter: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
-class GroupedCommand(click.Command):
+class StrictCommand(click.Command):
+    """A command that never takes one of its own options for the value of the option before it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises BadOptionUsage for `--html --json`, if `--html` requires a value."""
+        if not ctx.resilient_parsing:
+            self._check_values(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def _check_values(self, ctx: click.Context, args: Sequence[str]) -> None:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        names = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        valued = {name for option in options if not (option.is_flag or option.count) for name in option.opts}
+        given = args[: args.index("--")] if "--" in args else args
+        for name, value in pairwise(given):
+            if name in valued and value in names:
+                joined = f"{name}={value}" if name.startswith("--") else f"{name}{value}"
+                raise click.BadOptionUsage(
+                    name, f"Option '{name}' requires a value, but '{value}' is an option; if it is meant: {joined}", ctx
+                )
+
+
+class StrictGroup(click.Group):
+    """A group of commands that are strict."""
+
+    command_class = StrictCommand
+
+
+class GroupedCommand(StrictCommand):
     """A command with many options: `--help` fits on a screen, and `--help-all` groups all of them under headings.
 
     `--help` shows the first paragraph of the text, the `examples`, and one line for each of the options in `common`.
@@ -183,10 +212,9 @@ def _click_option(field: "Attribute[Any]", kind: "type[RunOptions]") -> Decorato
     from cifar_dsl.training.options import declaration_of, help_of
 
     declared = declaration_of(field)
-    flag = declared.flag or f"--{field.name.replace('_', '-')}"
     return click.option(
         *([declared.short] if declared.short else []),
-        flag,
+        declared.flag_of(field.name),
         field.name,
         cls=GroupedOption,
         metavar=declared.metavar,

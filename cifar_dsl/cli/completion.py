@@ -3,11 +3,12 @@
 import click
 from click.shell_completion import get_completion_class
 
+from cifar_dsl.cli.click_options import StrictCommand
 from cifar_dsl.cli.main import PROGRAM
 from cifar_dsl.cli.output import print_exactly
 
 
-@click.command(name="completion")
+@click.command(name="completion", cls=StrictCommand)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_dsl.cli.click_options import with_option
+from cifar_dsl.cli.click_options import StrictGroup, with_option
 from cifar_dsl.cli.output import note, print_result, warn
 from cifar_dsl.foundation.text import columns, small_number
 from cifar_dsl.operations.recipe import DATASETS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _OPTIONS = "--resize, --crop, --grey and --split"  # of `data import`, which change images or their split
 
 
-@click.group(name="data")
+@click.group(name="data", cls=StrictGroup)
 def command() -> None:
     """List, download and import datasets."""
 

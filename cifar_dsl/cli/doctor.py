@@ -10,7 +10,7 @@ import click
 from attrs import asdict
 
 from cifar_dsl.analysis import usable_cpus
-from cifar_dsl.cli.click_options import with_option
+from cifar_dsl.cli.click_options import StrictCommand, with_option
 from cifar_dsl.cli.output import counted, note, print_json, print_result
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import UserError
@@ -41,7 +41,7 @@ class Finding:
     help: str = ""
 
 
-@click.command(name="doctor")
+@click.command(name="doctor", cls=StrictCommand)
 @with_option(RunOptions, "runs")
 @with_option(RunOptions, "data_dir")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

@@ -60,3 +60,10 @@ class Given:
         from cifar_dsl import api
 
         api.check_used(specs, teacher=self.teacher, selection=self.selection)
+
+
+def training_images(spec: "Spec") -> int | None:
+    """The number of training images that a spec uses; None if only a file that isn't open knows."""
+    recipe = spec.analysis.require_recipe()
+    file = spec.data.file if spec.data else None
+    return recipe.data.subset or (len(file.y_train) if file else recipe.data.train_images)

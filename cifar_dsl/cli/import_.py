@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cifar_dsl.cli.click_options import StrictCommand
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.output import note, writing
 from cifar_dsl.foundation.errors import UserError
@@ -21,7 +22,7 @@ class _ImageSize(click.ParamType[Shape]):
         return Shape(tuple(map(int, extents)))
 
 
-@click.command(name="import")
+@click.command(name="import", cls=StrictCommand)
 @click.argument("factory", metavar="FILE.py:NAME")
 @click.option(
     "--input",

@@ -4,11 +4,12 @@ import gc
 
 import click
 
+from cifar_dsl.cli.click_options import StrictCommand
 from cifar_dsl.cli.interruption import ending
 from cifar_dsl.foundation.errors import UserError
 
 
-@click.command(name="lsp")
+@click.command(name="lsp", cls=StrictCommand)
 def command() -> None:
     """Run the language server: diagnostics, hover, completion, rename, formatting.
 

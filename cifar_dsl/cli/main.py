@@ -219,6 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.UsageError as error:
+        if isinstance(error, click.NoSuchOption):
+            vars(error)["possibilities"] = _nearest_options(error)  # click's are often far-fetched
         _show(error)
         if isinstance(error, click.NoSuchOption) and error.option_name in {one.opts[0] for one in group.params}:
             note(f"{error.option_name} must come before the command: {PROGRAM} {error.option_name} ... COMMAND")
@@ -241,6 +243,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         report_bug(error, argv)
         return EXIT_BUG
+
+
+def _nearest_options(error: click.NoSuchOption) -> list[str]:
+    """The option that an unknown one most likely misspells, if there is any."""
+    from cifar_dsl.language.diagnostics import nearest
+
+    if error.ctx is None:
+        return []
+    parameters = error.ctx.command.get_params(error.ctx)
+    names = [name for each in parameters for name in (*each.opts, *each.secondary_opts) if name.startswith("--")]
+    found = nearest(_as_name(error.option_name), map(_as_name, names))
+    return [name for name in names if _as_name(name) == found]
+
+
+def _as_name(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
 
 
 def _show(error: click.ClickException) -> None:

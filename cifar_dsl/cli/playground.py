@@ -4,6 +4,7 @@ import webbrowser
 
 import click
 
+from cifar_dsl.cli.click_options import StrictCommand
 from cifar_dsl.cli.interruption import ending
 from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.editors.playground.server import HOST, address, make_server
@@ -11,7 +12,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import playground_directory
 
 
-@click.command(name="playground")
+@click.command(name="playground", cls=StrictCommand)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on [default: any that is free].")
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser, or only print its address.")
 def command(port: int, opens: bool) -> None:

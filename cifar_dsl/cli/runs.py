@@ -9,7 +9,7 @@ import cattrs
 import click
 
 from cifar_dsl.cli import arguments
-from cifar_dsl.cli.click_options import with_option
+from cifar_dsl.cli.click_options import StrictGroup, with_option
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
@@ -26,7 +26,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 _MOST_UNITS = 100_000  # of an age; the calendar has no earlier date for more weeks
 
 
-class _ListGroup(click.Group):
+class _ListGroup(StrictGroup):
     """Runs `list` unless another command is given."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -7,14 +7,14 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
 from cifar_dsl.cli.compare import Contestant, train_and_compare
-from cifar_dsl.cli.given import Given
+from cifar_dsl.cli.given import Given, training_images
 from cifar_dsl.cli.output import counted, note, print_result, print_text, shown
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
-from cifar_dsl.training.options import TARGET, SweepOptions
+from cifar_dsl.training.options import TARGET, SweepOptions, target_words
 
 
 @click.command(
@@ -42,6 +42,7 @@ from cifar_dsl.training.options import TARGET, SweepOptions
     help="Values of a param (head=[64],[512]) or a setting (train.optimizer.lr=1e-3,3e-4), separated by commas; "
     "a single value applies to all specs.",
 )
+@arguments.with_settings("axes")
 @arguments.root
 @click.option("--dry-run", is_flag=True, help="List the specs and the number of trainings; train nothing.")
 @with_options(SweepOptions)
@@ -64,9 +65,10 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     if options.searches:
         from cifar_dsl.cli.best import find_best, halve
 
+        target = [str(spec), *(() if root is None else ("--root", str(root))), *target_words(options)]
         if options.halving:
-            return halve(lambda epochs: _contestants(spec, root, _with_epochs(grid, epochs), options), spec, options)
-        return find_best(contestants, spec, options)
+            return halve(lambda epochs: _contestants(spec, root, _with_epochs(grid, epochs), options), target, options)
+        return find_best(contestants, target, options)
     return train_and_compare(contestants, evolve(options, baseline=options.baseline or contestants[0].display_name))
 
 
@@ -126,7 +128,7 @@ def _list(contestants: list[Contestant], options: SweepOptions) -> int:
 
         options = evolve(options, seeds=FIRST)
     file = chosen.file if (chosen := contestants[0].spec.data) else None
-    images, digest = (len(file.y_train), file.digest) if file else (None, None)
+    digest = file.digest if file else None
     rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
     works: list[Work] = []
     for each in contestants:
@@ -135,7 +137,7 @@ def _list(contestants: list[Contestant], options: SweepOptions) -> int:
             bool(api.find_run(each.spec, options.runs, seed, None if recipe.data.subset else digest))
             for seed in range(options.seeds)
         ]
-        work = Work.of(each.spec, recipe.data.subset or images or recipe.data.train_images or 0)
+        work = Work.of(each.spec, training_images(each.spec) or 0)
         works += [work] * exists.count(False)
         counts = (f"{cost.parameters:,}", in_short(cost.macs), f"{recipe.epochs:g}")
         rows.append([each.display_name, each.spec.fingerprint, *counts, f"{sum(exists)} of {options.seeds}"])

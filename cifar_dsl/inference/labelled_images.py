@@ -120,7 +120,7 @@ def _numbers(classes: Sequence[str], found: Sequence[str], name: str) -> Mapping
     if unknown := [each for each in found if each not in numbers]:
         raise DataError(
             f"{name} has classes that the network doesn't have: {shortened(unknown)}",
-            f"its classes are {shortened(list(classes))}",
+            f"name them as the network's classes: {shortened(list(classes))}",
             reason="other data is evaluated by the names of its classes",
         )
     return numbers

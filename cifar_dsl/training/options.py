@@ -53,6 +53,10 @@ class Declaration:
     resume_help: str = ""
     train_only: bool = False
 
+    def flag_of(self, name: str) -> str:
+        """The option on the command line for the field `name`, which this declares."""
+        return self.flag or f"--{name.replace('_', '-')}"
+
 
 def option(help: str, default: Any = None, *, group: str, **more: Any) -> Any:  # noqa: A002  # as click calls it
     """Declare an option as a field. `more` are fields of its Declaration."""
@@ -366,6 +370,16 @@ def help_of(field: "Attribute[Any]", kind: type[RunOptions]) -> str:
     """The help text of an option, for commands with this class of options."""
     declared = declaration_of(field)
     return declared.help if issubclass(kind, CompareOptions) else f"{declared.help} {declared.resume_help}".strip()
+
+
+def target_words(options: TrainOptions) -> "list[str]":
+    """The words of a command line for the options that select what is trained, except the seeds."""
+    words: list[str] = []
+    for field in fields(TrainOptions):
+        declared, value = declaration_of(field), getattr(options, field.name)
+        if declared.group == TARGET and field.name not in {"seed", "seeds"} and value != field.default:
+            words += [declared.flag_of(field.name), str(value)]
+    return words
 
 
 def offered_options(kind: type[RunOptions]) -> "list[Attribute[Any]]":

@@ -64,5 +64,6 @@ def test_a_training_script_is_added_or_refused(cli, tmp_path) -> None:
     refused = cli("export", RESIDUAL, "--to", "pytorch", "--train", "-o", "other.py", *average)
     assert refused.code == 1
     assert "a training script can't have `average ema`" in refused.err
+    assert "help: remove it: --set train.average=none, or export" in refused.err
     assert not (tmp_path / "other.py").exists()
     assert cli("export", RESIDUAL, "--to", "pt2", "--train").code == 2

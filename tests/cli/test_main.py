@@ -73,6 +73,46 @@ def test_help_on_a_screen_has_examples_that_are_valid_and_one_line_for_each_opti
         assert example in whole
 
 
+def all_commands():
+    """The words of each command, with the command."""
+    context = click.Context(group)
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from (((name, word), each) for word, each in command.commands.items())
+        else:
+            yield (name,), command
+
+
+def test_an_option_is_never_taken_for_the_value_of_another(cli, tmp_path):
+    tried = set()
+    for words, command in all_commands():
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.is_flag:
+                name = option.opts[-1]
+                outcome = cli(*words, name, "--help")
+                assert (outcome.code, outcome.out) == (2, ""), (words, name)
+                assert f"Option '{name}' requires a value, but '--help' is an option" in outcome.err
+                tried.add(words)
+    assert {("predict",), ("runs", "prune"), ("data", "import"), ("import",), ("playground",)} <= tried
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (("train", "--drryrun"), "No such option '--drryrun'. Did you mean '--dry-run'?"),
+        (("check", "--rot", "."), "No such option '--rot'. Did you mean '--root'?"),
+        (("train", "--everywhere"), "No such option '--everywhere'."),
+        (("sweep", "--epoch", "2"), "No such option '--epoch'. Did you mean '--epochs'?"),
+        (("evaluate", "--epochs", "2"), "No such option '--epochs'."),
+    ],
+)
+def test_an_unknown_option_suggests_the_nearest_or_none(cli, words, end):
+    outcome = cli(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.rstrip().endswith(end)
+
+
 def test_an_unknown_command_suggests_the_nearest(cli):
     outcome = cli("trian")
     assert (outcome.code, outcome.out) == (2, "")

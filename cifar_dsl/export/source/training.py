@@ -1,6 +1,6 @@
 """The training script of a printed file: a plain loop, for the recipes that it can follow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import fields
@@ -11,6 +11,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import listed
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.ir.recipe import Schedule
+from cifar_dsl.operations.recipe.settings import SETTINGS
 
 NAMES = frozenset({"load", "augment", "normalization", "factor", "accuracy", "main"})  # that the script defines
 _OPTIMIZERS = {"sgd": "torch.optim.SGD", "adam": "torch.optim.Adam", "adamw": "torch.optim.AdamW"}
@@ -25,7 +26,7 @@ def training_script(analysis: Analysis, network: str) -> str:
     if problems := list(_unsupported(recipe, graph)):
         raise UserError(
             f"a training script can't have {listed(problems, 'or')}",
-            "remove it with `--set`, as in `--set train.average=none`, or export the network alone, without --train",
+            f"{_removal(problems)}, or export the network alone, without --train",
             reason="it is a plain loop: docs/export.md lists what it can have",
         )
     parts = [
@@ -57,6 +58,14 @@ _FOLLOWED = frozenset(
     }
 )
 _SETTING = {"groups": "group"}
+
+
+def _removal(problems: Sequence[str]) -> str:
+    """How to get a recipe without them: the settings among them that can be `none` by name."""
+    named = dict.fromkeys(problem.strip("`").split()[0] for problem in problems)
+    removable = {each.name for each in SETTINGS.values() if each.default == () or _described(each.default) == "none"}
+    sets = " ".join(f"--set train.{name}=none" for name in named if name in removable)
+    return f"remove it: {sets}" if sets else "change it with --set"
 
 
 def _all(value: Any) -> tuple[Any, ...]:

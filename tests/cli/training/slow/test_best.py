@@ -1,6 +1,7 @@
 """`cifar-dsl sweep --until-decided` and `--halving`: the best combination."""
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -70,6 +71,8 @@ def test_the_best_is_found_measured_with_fresh_seeds_and_the_same_command_goes_o
     assert f"chosen: {first['chosen']}, at most" in outcome.out or "the best by validation accuracy" in outcome.out
     assert f"test accuracy: {100 * sum(first['accuracies']) / 2:.2f} % (2 fresh seeds, 95 % interval" in outcome.out
     assert first["fresh_seeds"] == [FRESH, FRESH + 1]
+    advice = shlex.split(outcome.err.partition("train it with: ")[2])
+    assert first["fingerprint"] in cli(*advice[1:], "--dry-run").out  # on the same data
     (chosen,) = (name for name in trained if name.endswith(first["fingerprint"]))
     (other,) = (name for name in trained if name != chosen)
     assert {0, 1, 2, FRESH, FRESH + 1} <= trained[chosen]
@@ -114,7 +117,7 @@ def test_halving_trains_the_better_half_for_twice_the_epochs(sweep, tmp_path):
         ((*GRID, "--halving", "--until-decided"), "--until-decided can't be combined with --halving"),
         ((*GRID, "--fresh", 2), "--fresh requires --halving, or --until-decided without --baseline"),
         ((*GRID, "--until-decided", "--seeds", 2), "--seeds can't be combined with --until-decided"),
-        ((*GRID, "--halving", "--set", "train.validation=0"), "hold out training images: --set train.validation=5000"),
+        ((*GRID, "--halving", "--set", "train.validation=0"), "hold out training images: --set train.validation=6"),
         (("--set", "train.epochs=1,2", "--halving"), "leave train.epochs out of the sweep"),
         (("--set", "head=[2],[2]", "--halving"), "the sweep has a single spec"),
     ],
@@ -132,6 +135,13 @@ def test_a_baseline_asks_for_a_comparison_instead(sweep, tmp_path):
     assert json.loads(next(tmp_path.glob("runs/plans/*.json")).read_text())["baseline"]["name"] == "tiny"
     assert "until decided: plan" in outcome.out
     assert not (tmp_path / "comparison/best.json").exists()
+
+
+def test_options_for_settings_apply_to_all_specs(sweep):
+    outcome = sweep(*GRID, "--epochs", 3, "--batch", 20, "--dry-run")
+    assert outcome.code == 0
+    same = sweep(*GRID, "--set", "train.epochs=3", "--set", "train.batch=20", "--dry-run")
+    assert outcome.out == same.out
 
 
 def test_a_dry_run_says_what_a_search_would_train(sweep, tmp_path):
