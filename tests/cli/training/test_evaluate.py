@@ -97,6 +97,7 @@ def test_classes_of_other_data_are_found_by_name(cli, train, make_pictures, tmp_
         ("npz:small.npz", "the images of small.npz are 3x8x8, but the network takes 3x32x32"),
         ("loose", "loose has no folders"),
         ("strange", "strange has classes that the network doesn't have: zebra"),
+        ("strange", "help: name them as the network's classes: 0, 1"),
         ("wrong", "wrong/0/a.png can't be read as a picture"),
     ],
 )
