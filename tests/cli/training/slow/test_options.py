@@ -50,7 +50,7 @@ def flags_of(kind: type[RunOptions]) -> set[str]:
             SET | OF_TRAIN,
         ),
         ("compare", [*GROUPS, "Comparison"], CompareOptions, SET | {"--root"}),
-        ("sweep", [*GROUPS, "Comparison"], SweepOptions, {"--set", "--root", "--dry-run"}),
+        ("sweep", [*GROUPS, "Comparison"], SweepOptions, SET | {"--root", "--dry-run"}),
     ],
 )
 def test_help_lists_every_option_once_under_its_heading(cli, command, groups, kind, own):
