@@ -33,10 +33,10 @@ def archive(wheels: Iterable[Path]) -> bytes:
 
 
 def _of_package() -> Iterator[tuple[str, bytes]]:
-    inits = ["__init__.py", "editors/__init__.py", "export/__init__.py"]
+    files = ["__init__.py", "editors/__init__.py", "editors/parts.py", "export/__init__.py"]
     folders = [_PACKAGE / name for name in (*_ROOMS, *_PARTS, READ_AS_TEXT)]
     found = [path for folder in folders for path in folder.rglob("*") if _is_wanted(path)]
-    for path in [*(_PACKAGE / name for name in inits), *found]:
+    for path in [*(_PACKAGE / name for name in files), *found]:
         yield f"cifar_dsl/{path.relative_to(_PACKAGE).as_posix()}", path.read_bytes()
     for path in specs_directory().rglob("*.arch"):
         yield f"{_SHIPPED}/specs/{path.relative_to(specs_directory()).as_posix()}", path.read_bytes()
