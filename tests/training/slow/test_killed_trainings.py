@@ -32,27 +32,27 @@ TIED = "let f = tied { conv(4, 3, pad=1, bias=false) -> bn -> relu }"
 TOKENS = """patches(16, 2) -> class_token -> class_token -> position_embedding -> transformer_layer(2, 16)
     let labelled = token(0) -> dense(10) -> exit"""
 # Of each network its stages and settings: chance; then tied blocks, exits, functions of weights, bounded norms, images
-# that grow, and teachers. Each kind of whitening and everything else is in two networks.
+# that grow, and teachers. Each kind of whitening, early stopping, weights of classes, and everything else is in two.
 NETWORKS = {
     "shaken": (
         f"""unit -> shake {{ unit | unit }} -> add {{ unit -> shake_drop(0.5) | identity }}
     relu -> stochastic_pool(2) -> {HEAD}""",
-        "augment flip\n drop_schedule linear\n normalize gcn",
+        "augment flip\n drop_schedule linear\n normalize gcn\n validation 20\n early_stopping loss(3)",
     ),
     "fractal": (
         f"""unit -> mean(drop=0.3, global_share=0.5) {{ unit | unit -> unit }}
     add {{ unit -> drop_block(3, 0.2) | identity }} -> {HEAD}""",
-        "augment flip\n drop_schedule cosine",
+        "augment flip\n drop_schedule cosine\n loss cross_entropy(weights=balanced)\n average lookahead",
     ),
     "three": (
         f"""unit -> mean(drop=0.3, global_share=0.5) {{ unit -> shake_drop(0.3) | unit | unit }}
     shake {{ unit | unit | unit }} -> relu -> stochastic_pool(3, 2) -> {HEAD}""",
-        "augment flip\n drop_schedule linear",
+        "augment flip\n drop_schedule linear\n loss cross_entropy(weights=balanced)\n perturb sam",
     ),
     "blocks": (
         f"""unit -> mean(drop=0.5) {{ unit | unit }} -> drop_block(2, 0.3)
     add {{ unit -> drop_path(0.5) | identity }} -> {HEAD}""",
-        "augment flip\n drop_schedule cosine",
+        "augment flip\n drop_schedule cosine\n validation 20\n early_stopping accuracy(3)",
     ),
     "tied": (
         f"unit\n {TIED}\n f -> maxpool(2) -> f\n {EXIT}\n dropout(0.2) -> {HEAD}",
