@@ -27,6 +27,7 @@ INTERNAL = {
     "MisfitError",
     "MismatchError",
     "MisplacedError",
+    "NoConditionError",
     "OutOfRangeError",
     "OutOfStepsError",
     "OversizeError",

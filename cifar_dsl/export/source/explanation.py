@@ -47,7 +47,8 @@ class NoConditionError(Exception):
     """No condition tells the structures of a unit apart."""
 
 
-def _negated(test: Expression) -> Expression:
+def negated(test: Expression) -> Expression:
+    """The opposite of a condition."""
     opposite = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
     match test:
         case Operation(operators=(sign,)) if sign in opposite:
@@ -56,7 +57,7 @@ def _negated(test: Expression) -> Expression:
             return inner
         case Operation(operators=(sign, *_)) if sign in {"and", "or"}:
             other = "or" if sign == "and" else "and"
-            return Operation((other,) * len(test.operators), tuple(map(_negated, test.operands)))
+            return Operation((other,) * len(test.operators), tuple(map(negated, test.operands)))
         case _:
             return Operation(("not",), (test,))
 

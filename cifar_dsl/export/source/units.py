@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from cifar_dsl.export.source.calls import all_parts, is_chain_of_inputs, is_identity, is_lone, is_simple_join
-from cifar_dsl.export.source.explanation import Explainer, NoConditionError, _negated
+from cifar_dsl.export.source.explanation import Explainer, NoConditionError, negated
 from cifar_dsl.export.source.expressions import (
     Unneeded,
 )
@@ -351,7 +351,7 @@ class _Analysis:
         explainer.channels = channels
         otherwise = self._merged({row: part for row, part in middle.items() if not holds[row]}, explainer)
         if not chosen:
-            test, chosen, otherwise = _negated(test), otherwise, ()
+            test, chosen, otherwise = negated(test), otherwise, ()
         start, end = common(range(before), 0), common(range(-after, 0), 1)
         return (*start, Condition(test, chosen, otherwise), *end)
 

@@ -34,7 +34,7 @@ def test_the_folder_is_complete_and_its_card_works(cli, train, run, tmp_path, mo
     card = (folder / "README.md").read_text()
     accuracy = run.result().accuracy
     assert f"**{100 * accuracy:.2f} %** on the 20 test images of own images." in card
-    assert "1 epochs on 60 images, seed 0. No epoch was chosen by the test images." in card
+    assert "1 epoch on 60 images, seed 0. No epoch was chosen by the test images." in card
     assert "2 seeds of this training: " in card
     assert str(tmp_path) not in card + (folder / "config.json").read_text()
     weights = load_file(folder / "model.safetensors")

@@ -64,7 +64,7 @@ def test_a_run_that_chose_nothing_or_other_images_is_refused(train, tmp_path, pr
     assert refused.code == 1
     assert f"the run {plain} chose no images" in refused.err
     other = train("--selection", proxy, *CHOSEN, "--set", "train.epochs=2")
-    assert "the selection of images doesn't fit: its run ended after 1 epochs, and this training has 2" in other.err
+    assert "the selection of images doesn't fit: its run ended after 1 epoch, and this training has 2" in other.err
     with pytest.raises(RunError, match="is a file, and a selection of images is that of a run"):
         read_artifact("selection", proxy / SELECTION)
     with pytest.raises(RunError, match="there is no run at"):
