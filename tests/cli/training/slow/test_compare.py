@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -331,12 +332,20 @@ def test_a_run_that_came_meanwhile_is_not_trained_again(compare, monkeypatch, tm
     assert {path: path.stat().st_ino for path in tmp_path.glob("runs/*/seed-0/run.json")} == written
 
 
-def test_the_same_comparison_is_the_same_bytes(compare, tmp_path):
+def test_the_same_comparison_at_the_same_time_is_the_same_bytes(compare, monkeypatch, tmp_path):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 1, 2, 3, 4, tzinfo=tz)
+
+    monkeypatch.setattr("cifar_dsl.cli.results.datetime", Clock)
     compare()
     folder = tmp_path / "comparison"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    compare("--out", tmp_path / "again")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+    shutil.rmtree(folder)
+    compare()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    assert b"2 January 2026, 03:04 UTC" in first["report.html"]
 
 
 def test_findings_are_printed_below_the_table(compare):
