@@ -3,8 +3,9 @@
     python bench/augmentation.py                  # batches of 128 images of 32x32
     python bench/augmentation.py --images 16
 
-Claim: at least eight times as fast for 128 images. Torchvision gets the images as it wants them, (C, H, W) uint8, and
-its results are stacked. All sides run in turn in one process; a time is that of the thread, so others count little.
+Claim: at least ten times as fast for 128 images. AutoAugment misses it, with 9.2. Torchvision gets the images as it
+wants them, (C, H, W) uint8, and its results are stacked. All sides run in turn in one process; a time is that of the
+thread, so others count little.
 """
 
 import argparse
@@ -26,7 +27,7 @@ _POLICIES = {
     "trivial_augment": v2.TrivialAugmentWide(),
     "autoaugment": v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10),
 }
-_GOAL = 8
+_GOAL = 10
 
 
 def main() -> int:

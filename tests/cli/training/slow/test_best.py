@@ -68,7 +68,8 @@ def test_the_best_is_found_measured_with_fresh_seeds_and_the_same_command_goes_o
     first, trained = best(tmp_path), seeds(tmp_path)
     (plan,) = tmp_path.glob("runs/plans/*.json")
     assert json.loads(plan.read_text())["purpose"] == "best"
-    assert f"chosen: {first['chosen']}, at most" in outcome.out or "the best by validation accuracy" in outcome.out
+    assert f"chosen: {first['chosen']}, {first['reason']}\n" in outcome.out
+    assert "of validation accuracy worse than the best (95 %)" in first["reason"]
     assert f"test accuracy: {100 * sum(first['accuracies']) / 2:.2f} % (2 fresh seeds, 95 % interval" in outcome.out
     assert first["fresh_seeds"] == [FRESH, FRESH + 1]
     advice = shlex.split(outcome.err.partition("train it with: ")[2])
