@@ -200,8 +200,8 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
         if stop.wanted():
             return outcome
         raise BrokenPipeError from closed[0]
+    _report_failures(outcome.failures)
     for job, failure in outcome.failures:
-        _report_failure(job, failure)
         for seed in job.seeds:
             place = place_of(job.options.runs, job.identity(seed))
             record_failure(place, job.digest, failure.message, failure.help)
@@ -336,6 +336,17 @@ def _parts(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
     count = min(count, len(seeds))
     ends = [number * len(seeds) // count for number in range(count + 1)]
     return [seeds[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def _report_failures(failures: Iterable[tuple[Job, TrainingFailed]]) -> None:
+    """Report each failure once: the trainings after the first that failed for the same reason share a line."""
+    alike: dict[str, list[tuple[Job, TrainingFailed]]] = {}
+    for job, failure in failures:
+        alike.setdefault(failure.message, []).append((job, failure))
+    for (job, failure), *others in alike.values():
+        _report_failure(job, failure)
+        if others:
+            note(f"  = note: for the same reason, could not be trained: {', '.join(job.label for job, _ in others)}")
 
 
 def _report_failure(job: Job, failure: TrainingFailed) -> None:

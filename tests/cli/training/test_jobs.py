@@ -1,5 +1,7 @@
 """How trainings are distributed among processes, cores and GPUs (which needn't exist)."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from helpers.runs import rewrite
@@ -12,6 +14,7 @@ from cifar_dsl.experiments.jobs import InlineExecutor, LocalExecutor
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.device import Choice, choose_device
+from cifar_dsl.training.events import TrainingFailed
 from cifar_dsl.training.options import TrainOptions
 
 
@@ -119,3 +122,15 @@ def test_a_training_takes_as_long_as_an_equal_one_took(train, tiny, tmp_path, mo
     work = Work.of(api.load(tiny), images=60)
     said = forecast([work], tmp_path / "runs", choose_device("cpu"), workers=1, threads=None)
     assert said == f"about {duration(1234)}, at the speed of previous runs"
+
+
+def test_trainings_that_failed_for_one_reason_are_reported_together(capsys):
+    first, second, third = (SimpleNamespace(label=f"tiny seed {seed}") for seed in range(3))
+    full, damaged = TrainingFailed("the disk is full", ("make room",)), TrainingFailed("the data is damaged")
+    jobs._report_failures([(first, full), (second, damaged), (third, full)])
+    assert capsys.readouterr().err.splitlines() == [
+        "error: tiny seed 0 could not be trained: the disk is full",
+        "  = help: make room",
+        "  = note: for the same reason, could not be trained: tiny seed 2",
+        "error: tiny seed 1 could not be trained: the data is damaged",
+    ]

@@ -177,6 +177,7 @@ def test_a_training_that_failed_is_shown_and_not_averaged_and_the_same_command_r
     outcome = compare("--seeds", 2)
     assert outcome.code == 1
     assert outcome.err.count("wider seed 0 could not be trained: the disk is full") == 1
+    assert "  = note: for the same reason, could not be trained: wider seed 1\n" in outcome.err
     assert "failed" in table(outcome)["wider"]
     assert "failed" not in table(outcome)["longer"]
     rows = json.loads((tmp_path / "comparison/comparison.json").read_text())["rows"]
