@@ -3,8 +3,8 @@
     python bench/export_time.py
 
 Claims: beyond the start of cifar_dsl, which reads no spec, printing the network as PyTorch source takes at most 0.12 of
-the time of importing torch; beyond the import of torch, onnxscript and onnxruntime, a checked ONNX file takes at most
-4.5 times as long as that. Printing needs no torch; its check does, and has no claim. Each measurement is the CPU time
+the time of importing torch; the whole command that writes a checked ONNX file takes at most 3 times as long as that
+import. Printing needs no torch; its check does, and has no claim. Each measurement is the CPU time
 of a new process with one thread; rounds are interleaved, and the least of `--rounds` counts, since other processes only
 add to it. Needs the extra `onnx`. Exits with 1 if a claim doesn't hold.
 """
@@ -33,7 +33,6 @@ def main() -> int:
             "start": lambda: cpu_time_s(*cli, "--version"),
             "printed": lambda: cpu_time_s(*export, source, "--to", "pytorch", "--no-verify"),
             "import torch": lambda: cpu_time_s("-c", "import torch"),
-            "import torch and onnx": lambda: cpu_time_s("-c", "import torch, onnxscript, onnxruntime"),
             "printed and checked": lambda: cpu_time_s(*export, source, "--to", "pytorch"),
             "ONNX, checked": lambda: cpu_time_s(*export, onnx, "--to", "onnx"),
         }
@@ -42,14 +41,13 @@ def main() -> int:
         times = interleaved(sides, options.rounds)
     report("CPU time of an export of ResNet-18", times, "s", reference="start")
     least = {name: min(values) for name, values in times.items()}
-    printing, exporting = least["printed"] - least["start"], least["ONNX, checked"] - least["import torch and onnx"]
-    checking = least["printed and checked"] - least["import torch"]
-    print(f"\nbeyond the start: printed {printing:.2f} s, printed and checked {checking:.2f} s, ONNX {exporting:.2f} s")
-    torch_s = least["import torch"]
+    printing, torch_s = least["printed"] - least["start"], least["import torch"]
+    print(f"\nbeyond the start: printed {printing:.2f} s; beyond the import of torch:", end=" ")
+    print(", ".join(f"{name} {least[name] - torch_s:.2f} s" for name in ("printed and checked", "ONNX, checked")))
     return verdict(
         {
             "printing takes at most 0.12 of the import of torch": printing <= 0.12 * torch_s,
-            "a checked ONNX file takes at most 4.5 times as long": exporting <= 4.5 * torch_s,
+            "a checked ONNX file takes at most 3 times as long": least["ONNX, checked"] <= 3 * torch_s,
         }
     )
 

@@ -16,7 +16,7 @@ class TokenPReLU(nn.PReLU):
     """PReLU with a slope per feature of the tokens; torch's PReLU would have one per token. (N, T, D) -> (N, T, D)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.mT).mT
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
 class Power(nn.Module):
@@ -241,7 +241,7 @@ class LocallyConnected(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         windows = self.windows(x).permute(2, 0, 1)  # (L, N, C * kernel^2)
-        y = torch.bmm(windows, self.weight.mT).permute(1, 2, 0)
+        y = torch.bmm(windows, self.weight.transpose(1, 2)).permute(1, 2, 0)
         y = torch.unflatten(y, 2, self.size)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
@@ -257,7 +257,7 @@ class Tokens(nn.Module):
     """Pixels of images to tokens, row by row: (N, C, H, W) -> (N, H * W, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(2).mT
+        return x.flatten(2).transpose(1, 2)
 
 
 class Grid(nn.Module):
@@ -268,7 +268,7 @@ class Grid(nn.Module):
         self.size = (height, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.unflatten(x.mT, 2, self.size)
+        return torch.unflatten(x.transpose(1, 2), 2, self.size)
 
     def extra_repr(self) -> str:
         return f"{self.size[0]}x{self.size[1]}"
@@ -278,7 +278,7 @@ class Transpose(nn.Module):
     """Swaps tokens and features: (N, T, D) -> (N, D, T)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.mT
+        return x.transpose(1, 2)
 
 
 class Token(nn.Module):
@@ -341,7 +341,7 @@ class Patches(nn.Conv2d):
         super().__init__(channels, features, size, stride=size, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).flatten(2).mT
+        return super().forward(x).flatten(2).transpose(1, 2)
 
 
 class ClassToken(nn.Module):

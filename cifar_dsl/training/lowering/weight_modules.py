@@ -230,7 +230,7 @@ class PatchesOfWeight(Conv2dOfWeight):
         super().__init__(function, channels, features, size, stride=size, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).flatten(2).mT
+        return super().forward(x).flatten(2).transpose(1, 2)
 
 
 # By the key that a layer is lowered to, and that of a function.

@@ -1,6 +1,9 @@
 """A sample of the shipped specs through every export; `bench/exports.py` has them all."""
 
+from typing import Any
+
 import pytest
+import torch
 
 from cifar_dsl.compiler import analyze
 from cifar_dsl.export import files
@@ -27,13 +30,26 @@ def test_pt2(dtype: str) -> None:
     assert files.pt2(subject_of("residual"), dtype).comparison.difference == 0
 
 
-def test_onnx() -> None:
+@pytest.mark.parametrize("has_recorder", [True, False])
+def test_onnx(has_recorder: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By both exporters of torch: the one that records a run, and where that fails, the one for programs."""
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
+    used, export = [], torch.onnx.export
+
+    def recorded(*arguments: Any, dynamo: bool, **named: Any) -> Any:
+        used.append(dynamo)
+        if not (has_recorder or dynamo):
+            raise torch.onnx.OnnxExporterError("unknown operator")
+        return export(*arguments, dynamo=dynamo, **named)
+
+    monkeypatch.setattr("torch.onnx.export", recorded)
     exported = files.onnx(subject_of("residual"))
+    assert used == ([False, False] if has_recorder else [False, True])  # a program is translated once
     model = onnx.load_from_string(exported.content)
-    assert [one.name for one in model.graph.input] == ["images"]
-    assert [one.name for one in model.graph.output] == ["scores"]
+    for place, name in ((model.graph.input, "images"), (model.graph.output, "scores")):
+        assert [one.name for one in place] == [name]
+        assert place[0].type.tensor_type.shape.dim[0].dim_param
     metadata = {one.key: one.value for one in model.metadata_props}
     assert metadata["fingerprint"] == subject_of("residual").analysis.fingerprint
     assert metadata["input"] == "images: (N, 3, 32, 32), uint8 from 0 to 255"
