@@ -300,7 +300,7 @@ def test_damage_of_the_format_is_noticed_without_a_digest(train, pictures, place
 def test_missing_weights_are_named(train, pictures):
     run = train()
     run.weights.unlink()
-    with pytest.raises(RunError, match=r"can't read the weights of"):
+    with pytest.raises(RunError, match=r"has no weights: .*weights\.safetensors is missing"):
         evaluate(run, pictures)
 
 

@@ -76,15 +76,16 @@ def show(run: Path, as_json: bool) -> None:
 @command.command(name="verify")
 @arguments.some_runs
 @with_option(RunOptions, "runs")
+@click.option("--no-weights", is_flag=True, help="Accept runs that were copied without their weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
-def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
+def verify(which: tuple[Path, ...], runs: Path, no_weights: bool, as_json: bool) -> int:
     """Verify the files of each RUN, or of all runs.
 
     Compares each file with the digest recorded when it was written, and exits with 1 if a run is damaged. An
     interrupted run isn't damaged: it resumes from its last checkpoint.
     """
     listed = list(entries(_folder(runs))) if not which else [entry for path in which for entry in _runs_in(path)]
-    damage = {entry.path: problems(entry) for entry in listed}
+    damage = {entry.path: problems(entry, needs_weights=not no_weights) for entry in listed}
     if as_json:
         print_json([_fields(entry) | {"problems": damage[entry.path]} for entry in listed], indent=2)
     else:
@@ -94,6 +95,8 @@ def verify(which: tuple[Path, ...], runs: Path, as_json: bool) -> int:
                 print_result(f"  {problem}")
         damaged = sum(map(bool, damage.values()))
         note(f"{counted(len(listed), 'run')}, {damaged:,} damaged")
+        if not no_weights and any(entry.status is Status.WITHOUT_WEIGHTS for entry in listed):
+            note("  = help: --no-weights accepts runs that were copied without their weights")
     return EXIT_WRONG if any(damage.values()) else 0
 
 
@@ -145,6 +148,7 @@ def prune(
         Status.DAMAGED: damaged,
         Status.DIVERGED: diverged,
         Status.COMPLETE: complete,
+        Status.WITHOUT_WEIGHTS: complete,
         Status.LEFTOVER: leftovers,
     }
     statuses = frozenset(status for status, is_wanted in wanted.items() if is_wanted)

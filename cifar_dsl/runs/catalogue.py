@@ -17,7 +17,7 @@ from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, restore, run_folders
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import FOLDER, RECORD, WEIGHTS, partial_path
+from cifar_dsl.runs.places import FOLDER, RECORD, partial_path
 from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
 
 # Times of files that `datetime` can hold, in any time zone; a wrong clock writes others.
@@ -28,6 +28,7 @@ class Status(StrEnum):
     """The status of a run."""
 
     COMPLETE = "complete"
+    WITHOUT_WEIGHTS = "no weights"  # complete, but for the weights: a copy of its small files
     DIVERGED = "diverged"
     UNFINISHED = "unfinished"  # interrupted; can be resumed
     FAILED = "failed"  # by a reported error; can be resumed
@@ -130,11 +131,14 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
         return _unfinished(place, run, is_running=not is_ours and is_locked(place))
     try:
         record, result = run.record(), run.unverified_result()
-        if result.accuracy is not None and not (path / WEIGHTS).is_file():
-            raise damaged(path / WEIGHTS)
+        has_weights = run.weights.is_file()
+        if result.accuracy is not None and not has_weights and run.weights.exists():
+            raise damaged(run.weights)
     except RunError as error:
         return FoundRun(place, path, _status_of(error), problem=error.message)
-    status = Status.COMPLETE if result.status == "finished" else Status.DIVERGED
+    if result.status == "diverged":
+        return FoundRun(place, path, Status.DIVERGED, record, result)
+    status = Status.COMPLETE if has_weights else Status.WITHOUT_WEIGHTS
     return FoundRun(place, path, status, record, result)
 
 

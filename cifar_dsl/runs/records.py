@@ -503,6 +503,15 @@ def changed(path: Path) -> RunError:
     return RunError(f"{path} is not the file that was written", _advice(path))
 
 
+def without_weights(path: Path) -> RunError:
+    """The error where a finished run's file of weights is needed, but not there."""
+    return RunError(
+        f"{path.parent} has no weights: {path} is missing",
+        "its result counts in comparisons; where the network is needed, use the folder that the run was copied from, "
+        "or train its spec again with --retrain",
+    )
+
+
 def _wrong_values(error: cattrs.BaseValidationError) -> Iterator[str]:
     """Each wrong value with its key: `accuracy is '0.9', not a number`."""
 

@@ -20,7 +20,7 @@ from cifar_dsl.operations.recipe.artifact import Selection, Teacher, Weights
 from cifar_dsl.operations.recipe.selection import Hardest
 from cifar_dsl.runs.folder import Run, open_run
 from cifar_dsl.runs.places import RESULT, SELECTION, partial_path
-from cifar_dsl.runs.records import ArtifactRecord, RunRecord, changed, damaged
+from cifar_dsl.runs.records import ArtifactRecord, RunRecord, changed, damaged, without_weights
 
 _DIGITS = 16  # of a digest in a spec
 KEPT = "kept"  # the tensor of a selection
@@ -323,6 +323,8 @@ def _kept(path: Path, content: bytes, epochs: int, images: int) -> bytes:
 
 def _weights_of(run: Run) -> bytes:
     """The file with the weights of a run's last epoch, as it was written. Raises RunError."""
+    if not run.weights.exists():
+        raise without_weights(run.weights)
     content = _content(run.weights)
     if run.result().weights_digest not in {None, hashlib.sha256(content).hexdigest()}:
         raise changed(run.weights)

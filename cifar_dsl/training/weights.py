@@ -16,7 +16,7 @@ from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, WHITENING, Run, RunRecord
 from cifar_dsl.runs.predictions import read_predictions
-from cifar_dsl.runs.records import damaged
+from cifar_dsl.runs.records import damaged, without_weights
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
@@ -45,6 +45,8 @@ def load_weights(run: Run, analysis: Analysis, which: Weights = "last") -> Netwo
     """The trained network of a run, with the weights of its last or its best epoch. Raises RunError."""
     module = build_module(analysis.graph, analysis.program.name.text, seed=0)
     path, recorded = _recorded_weights(run, which)
+    if not path.exists():
+        raise without_weights(path)
     try:
         with open_regular(path) as file:
             content = file.read()
@@ -116,6 +118,8 @@ def load_whitening(run: Run, analysis: Analysis) -> Whitening | None:
         return None
     size, digest = analysis.graph.input.elements, run.record().whitening
     content = run.whitening_content()
+    if not (run.path / WHITENING).exists():
+        raise without_weights(run.path / WHITENING)
     if content is None or digest is None:
         raise damaged(run.path / WHITENING)
     whitening = Whitening.from_bytes(content)

@@ -173,6 +173,19 @@ def test_single_runs_are_verified(cli, runs):
         assert expected in outcome.err
 
 
+def test_runs_copied_without_weights_are_listed_and_accepted_if_that_is_meant(cli, runs):
+    (place(runs, 0) / WEIGHTS).unlink()
+    assert cli("runs").out.splitlines()[1].split()[2:6] == ["no", "weights", "20.00", "%"]
+    refused = cli("runs", "verify", place(runs, 0))
+    assert refused.code == 1
+    assert f"{place(runs, 0)} has no weights: " in refused.out
+    assert "--no-weights accepts" in refused.err
+    assert cli("runs", "verify", place(runs, 0), "--no-weights").code == 0
+    assert cli("runs", "verify", place(runs, 1), "--no-weights").code == 1
+    assert str(place(Path("runs"), 0)) not in cli("runs", "prune", "--damaged", "--dry-run").out
+    assert str(place(Path("runs"), 0)) in cli("runs", "prune", "--complete", "--dry-run").out
+
+
 # ---- prune
 
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 from helpers.runs import FINGERPRINT, RESULT_OF_RUN, holding, identity, interrupted, record, write
 
-from cifar_dsl.runs import RECORD, RESULT, SPEC, WEIGHTS, RunResult, RunWriter, partial_path, record_failure, run_path
+from cifar_dsl.runs import RECORD, RESULT, SPEC, RunResult, RunWriter, partial_path, record_failure, run_path
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 
 SPEC_TEXT = """\
@@ -125,17 +125,23 @@ def test_a_run_in_training_is_running(place):
     assert only(place.parent).status is Status.UNFINISHED
 
 
-@pytest.mark.parametrize("file", [RECORD, RESULT, WEIGHTS])
+@pytest.mark.parametrize("file", [RECORD, RESULT])
 @pytest.mark.parametrize("damage", ["missing", "empty"])
 def test_a_run_with_an_unreadable_file_is_damaged(tmp_path, place, file, damage):
     run = write(tmp_path)
     (run.path / file).unlink()
-    if damage == "empty" and file != WEIGHTS:
+    if damage == "empty":
         (run.path / file).touch()
     entry = only(tmp_path)
     assert entry.status is Status.DAMAGED
     assert file in entry.problem
     assert (entry.name, entry.seed) == ("mine", 0)
+
+
+def test_a_run_without_its_weights_keeps_its_result(tmp_path, place):
+    write(tmp_path).weights.unlink()
+    assert only(tmp_path) == FoundRun(place, place, Status.WITHOUT_WEIGHTS, record(), RESULT_OF_RUN)
+    assert only(tmp_path).state == "no weights"
 
 
 def test_a_partial_run_with_a_damaged_record_is_damaged_but_not_one_without(place):

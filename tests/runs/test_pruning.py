@@ -41,9 +41,11 @@ def test_each_status_can_be_selected_by_itself(tmp_path, place):
     interrupted(place.with_name("seed-4"))
     record_failure(place.with_name("seed-4"), record().data.digest, "the disk is full")
     place.with_name("seed-3.removed").mkdir()
+    write(tmp_path, seed=5).weights.unlink()
     found = {status: [one.entry.path.name for one in chosen(tmp_path, status)] for status in ALL}
     assert found == {
         Status.COMPLETE: ["seed-0", "seed-1"],
+        Status.WITHOUT_WEIGHTS: ["seed-5"],  # and none of --damaged: its result counts
         Status.DIVERGED: [],
         Status.DAMAGED: ["seed-1"],
         Status.UNFINISHED: ["seed-0.partial"],

@@ -47,6 +47,16 @@ def test_any_damage_of_any_file_is_detected_with_its_name(tmp_path):
     assert found(tmp_path) == []
 
 
+def test_missing_weights_are_a_problem_unless_they_are_not_needed(tmp_path):
+    run = write(tmp_path)
+    run.weights.unlink()
+    (entry,) = entries(tmp_path)
+    assert problems(entry) == [f"{run.path} has no weights: {run.weights} is missing"]
+    assert problems(entry, needs_weights=False) == []
+    (run.path / RECORD).write_text((run.path / RECORD).read_text() + "\n")  # other files still count
+    assert problems(entry, needs_weights=False) == [f"{run.path / RECORD} is not the file that was written"]
+
+
 def test_an_added_file_is_not_damage(tmp_path):
     (write(tmp_path).path / "notes.txt").write_text("mine")
     assert found(tmp_path) == []

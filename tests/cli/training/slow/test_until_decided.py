@@ -1,12 +1,15 @@
 """`cifar-dsl compare --until-decided`."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from helpers.documented import ROOT
 
 from cifar_dsl.experiments.comparison.plan import next_seeds
 
@@ -63,6 +66,28 @@ def test_resumed_with_some_runs_lost_and_in_processes_it_comes_to_the_same_decis
         shutil.rmtree(tmp_path / path)
     assert compare("--cap", 4, "--jobs", 2).code == 0
     assert (decisions(tmp_path), runs(tmp_path)) == (first, trained)
+
+
+def test_it_goes_on_from_the_small_files_of_runs(compare, cli, tmp_path):
+    """The command of docs/runs.md copies them; one run is missing, and another one was being trained."""
+    compare("--cap", 4, "--jobs", 1)
+    first, trained = decisions(tmp_path), sorted(runs(tmp_path))
+    (command,) = re.findall(r"^mkdir -p kept\n.*$", (ROOT / "docs/runs.md").read_text(), re.MULTILINE)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    kept = [tmp_path / "kept" / Path(path).relative_to("runs") for path in trained]
+    assert {path.name for run in kept for path in run.iterdir()} == {
+        *("SHA256SUMS", "metrics.jsonl", "predictions.npz", "result.json", "run.json", "spec.arch")
+    }
+    shutil.rmtree(kept[0])
+    for name in ("result.json", "SHA256SUMS"):
+        (kept[-1] / name).unlink()
+    kept[-1].rename(kept[-1].with_name(f"{kept[-1].name}.partial"))
+    outcome = compare("--cap", 4, "--jobs", 1, "--runs", "kept")
+    assert outcome.code == 0
+    assert "declared now" not in outcome.err
+    assert decisions(tmp_path) == first
+    assert all(path.is_dir() for path in kept)
+    assert cli("runs", "verify", "--runs", "kept", "--no-weights").code == 0
 
 
 def test_killed_and_in_two_processes_at_once_it_comes_to_the_same_decisions(compare, tmp_path, tiny, pictures):
