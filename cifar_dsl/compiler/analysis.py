@@ -49,6 +49,11 @@ class Analysis:
         """The calls in the text of the spec itself, by their spans."""
         return {call.span: call for call in nodes.inside(self.program.own, nodes.CallExpression)}
 
+    @cached_property
+    def joins(self) -> dict[Span, nodes.Branched]:
+        """The stages with branches in the text of the spec itself, by their spans."""
+        return {join.span: join for join in nodes.inside(self.program.own, nodes.Branched)}
+
     def require_recipe(self) -> Recipe:
         """The recipe, for training. Raises RunError if the spec has none."""
         if self.recipe is None:

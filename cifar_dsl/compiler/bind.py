@@ -1,6 +1,6 @@
 """Binds the arguments of a call to the declaration that it calls, and checks them."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
@@ -134,6 +134,10 @@ class Evaluates(Protocol):
         """The value of `node`. Raises EvaluationFailed."""
         ...
 
+    def constant(self, node: nodes.Expression) -> Hashable:
+        """What tells the value of a literal or word from others, wherever it stands; None for other expressions."""
+        ...
+
     def dataflow(self, scope: ValueScope) -> Dataflow:
         """What the expressions in a scope stand for."""
         ...
@@ -146,9 +150,36 @@ class Binder:
     evaluator: Evaluates
     reporter: Reporter
     locator: ErrorLocator = field(factory=ErrorLocator)
+    _made: dict[Hashable, tuple[Declaration, int]] = field(factory=dict, init=False, eq=False, repr=False)
 
     def declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow | None = None) -> D:
-        """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed."""
+        """An instance of `declaration` with the arguments of `call`. Raises EvaluationFailed.
+
+        Calls with equal constants get the same instance, at the same number of steps: deep networks repeat few layers.
+        """
+        key = self._key(declaration, call)
+        if key is None:
+            return self._declared(declaration, call, scope, flow)
+        work = self.reporter.work
+        if known := self._made.get(key):
+            work.charge(known[1])
+            return cast("D", known[0])
+        before = work.done
+        made = self._declared(declaration, call, scope, flow)
+        self._made[key] = made, work.done - before
+        return made
+
+    def _key(self, declaration: type[D], call: Invocation) -> Hashable:
+        """What tells a call with constants from others; None for other calls."""
+        key: list[Hashable] = [declaration]
+        for one in call.arguments:
+            constant = self.evaluator.constant(one.value)
+            if constant is None:
+                return None
+            key += (one.keyword and one.keyword.text, constant)
+        return tuple(key)
+
+    def _declared(self, declaration: type[D], call: Invocation, scope: ValueScope, flow: Flow | None) -> D:
         infos = arguments_of(declaration)
         if issubclass(declaration, Layer):
             self._refuse_tensors(call, frozenset(info.name for info in infos), scope, is_layer=True)

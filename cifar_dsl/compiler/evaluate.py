@@ -1,6 +1,6 @@
 """Compile-time evaluation of expressions. Every step is charged, and results are limited, so it always ends quickly."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain
 from typing import cast
 
@@ -65,6 +65,18 @@ class Evaluator:
                 return self._call(node, scope, flow)
             case nodes.Missing():
                 raise EvaluationFailed  # a syntax error
+
+    def constant(self, node: nodes.Expression) -> Hashable:
+        """What tells the value of a literal or word from others, wherever it stands; None for other expressions."""
+        match node:
+            case nodes.Number(value=value) | nodes.Truth(value=value) | nodes.String(value=value):
+                return type(value), value
+            case nodes.SizeLiteral(extents=extents):
+                return Size, extents
+            case nodes.Name(text=text, span=span) if self.names.definitions[span].kind == "word":
+                return Symbol, text
+            case _:
+                return None
 
     def one(self, flow: Flow, taker: str, span: Span) -> Tensor:
         """The tensor that flows to `taker`. Raises EvaluationFailed if it is a list."""

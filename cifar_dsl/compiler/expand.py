@@ -163,6 +163,13 @@ class _Expander:
             if name.text in scope.values:
                 self._report_taken(name)
         scope.values |= self._tensors(let, scope, flow, place)
+        if self._has_unknown_head(let):  # a tied block, too
+            scope.values |= {name.text: Unknown() for name in let.targets}
+
+    def _has_unknown_head(self, let: nodes.Let) -> bool:
+        """Whether a `let` names what an unknown name makes of branches."""
+        kind = let.chain.elements[-1].kind
+        return isinstance(kind, nodes.Branched) and self._definitions[kind.name.span].kind == "unknown"
 
     def _is_tied(self, let: nodes.Let) -> bool:
         """Whether a `let` names a tied block."""

@@ -94,12 +94,17 @@ def _check_early_stopping(program: Program, recipe: Recipe, reporter: Reporter) 
     if not recipe.early_stopping.measure or recipe.validation:
         return
     given, span = program.settings.get("validation"), program.settings["early_stopping"].span
-    text = f"validation {(recipe.data.used_train_images or 10_000) // 10}"
+    message = f"`early_stopping {recipe.early_stopping.name}` needs held-out images, but `validation` is 0"
+    if not recipe.data.used_train_images:  # of a file that isn't chosen yet
+        help_text = "add `validation N`, with N of the training images to hold out: about a tenth of them"
+        reporter.error("E0422", message, span, help=help_text)
+        return
+    text = f"validation {recipe.data.used_train_images // 10}"
     after = Edit(Span(span.source, span.end, span.end), f"\n{text}")
     edit = Edit(given.span, text) if given and given.span.source is span.source else after
     reporter.error(
         "E0422",
-        f"`early_stopping {recipe.early_stopping.name}` needs held-out images, but `validation` is 0",
+        message,
         span,
         help=f"add `{text}`, or another number of training images to hold out",
         fixes=(Fix(f"write `{text}`", (edit,)),),

@@ -125,6 +125,24 @@ class Graph:
         return tuple(stage for stage in self._stages if isinstance(stage, Scope) and stage is not self.body)
 
     @cached_property
+    def consumers(self) -> tuple[list[Node], ...]:
+        """Of each value, the nodes that take it."""
+        found: tuple[list[Node], ...] = tuple([] for _ in range(self.body.values.stop))
+        for node in self.nodes:
+            for value in node.inputs:
+                found[value].append(node)
+        return found
+
+    @cached_property
+    def places(self) -> dict[Span, list[Node]]:
+        """The places in the text that nodes come from, in order, each with its nodes: one for each expansion."""
+        found: dict[Span, list[Node]] = {}
+        for node in self.nodes:
+            if node.span is not None:
+                found.setdefault(node.span, []).append(node)
+        return found
+
+    @cached_property
     def _owners(self) -> dict[str, Node]:
         wanted = {node.shares for node in self.nodes if node.shares}
         return {node.path: node for node in self.nodes if node.path in wanted} if wanted else {}

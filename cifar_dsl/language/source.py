@@ -21,8 +21,13 @@ class Source:
     @property
     def is_file(self) -> bool:
         """Whether it is the text of a file that its author can edit."""
-        is_other = self.name.startswith("--") or (self.name.startswith("<") and self.name.endswith(">"))
+        is_other = self.is_override or (self.name.startswith("<") and self.name.endswith(">"))
         return bool(self.name) and not self.is_library and not is_other
+
+    @property
+    def is_override(self) -> bool:
+        """Whether it is the text of an override."""
+        return self.name.startswith("--")
 
     @cached_property
     def _line_starts(self) -> list[int]:

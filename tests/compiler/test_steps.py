@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from cifar_dsl.compiler import analyze_text
 from cifar_dsl.compiler.lints import inspect
 from cifar_dsl.foundation import limits
+from cifar_dsl.language.diagnostics import SpecError
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,34 @@ def test_an_error_before_the_limit_is_shown_alone(tmp_path: Path) -> None:
     path = tmp_path / "error.arch"
     path.write_text("arch a\ninput 3x8x8\nparam p = 1 + x\nmodel { repeat 999999 { } }\n", encoding="utf-8")
     assert [one.code for one in inspect(path).diagnostics] == ["E0202"]
+
+
+@pytest.mark.parametrize("call", ["conv(8, 3, pad=1)", "conv(8, kernel=3x3, pad=same, bias=false)", "relu"])
+def test_equal_calls_are_one_layer_and_take_equal_steps(call: str) -> None:
+    def least(count: int) -> int:
+        """The steps that a network with so many calls takes."""
+        stages = f"{call}\n" * count
+        text = f"arch a\ninput 8x8x8\nmodel {{\n{stages}}}\n"
+        allowed, forbidden = 100_000, 0
+        while allowed - forbidden > 1:
+            steps = (allowed + forbidden) // 2
+            try:
+                with limits.raising(steps=steps):
+                    graph = analyze_text(text).graph
+            except SpecError:
+                forbidden = steps
+            else:
+                allowed = steps
+                assert len({id(node.operation) for node in graph.nodes}) == 1
+        return allowed
+
+    two, three, four = map(least, (2, 3, 4))
+    assert three - two == four - three
+
+
+def test_equal_numbers_of_other_types_are_other_calls() -> None:
+    graph = analyze_text("arch a\ninput 8x8x8\nmodel { dropout(0) -> dropout(0.0) -> dropout(0.5) }\n").graph
+    assert [node.operation.arguments()["p"] for node in graph.nodes] == [0, 0, 0.5]
+    with pytest.raises(SpecError) as found:
+        analyze_text("arch a\ninput 8x8x8\nmodel { conv(8, 1, bias=true) -> conv(8, 1, bias=1) }\n")
+    assert [one.code for one in found.value.diagnostics] == ["E0304"]

@@ -31,7 +31,8 @@ def without_allowed(diagnostics: Iterable[Diagnostic], source: Source) -> list[D
     left: list[Diagnostic] = []
     for diagnostic in diagnostics:
         assert diagnostic.label is not None
-        passing = places & {(diagnostic.code, None), (diagnostic.code, diagnostic.label.span.line)}
+        span = diagnostic.label.span  # perhaps of an override, whose lines aren't those of the file
+        passing = places & {(diagnostic.code, None), (diagnostic.code, span.line if span.source is source else None)}
         used |= passing
         if not passing:
             left.append(diagnostic)

@@ -50,7 +50,7 @@ def naming(one: Diagnostic, path: Path) -> Diagnostic:
 
 
 def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:
-    """The warnings about a file without errors, in the order of its text. Raises CancelledError."""
+    """The warnings about a file without errors, and its overrides, in the order of the texts. Raises CancelledError."""
     source = found.source
     items = found.program.own if isinstance(found, Analysis) else tuple(found.blocks.values())
     lints = [partial(lint, items, found) for lint in TEXT_LINTS]
@@ -60,7 +60,8 @@ def warnings(found: Analysis | Library) -> tuple[Diagnostic, ...]:
     for lint in lints:
         cancellation.current().raise_if_requested()
         given += lint()
-    own = [diagnostic for diagnostic in given if diagnostic.label and diagnostic.label.span.source is source]
+    places = ((one, one.label.span.source) for one in given if one.label)
+    own = [one for one, place in places if place is source or place.is_override]
     return tuple(
         sorted(without_allowed(own, source), key=lambda diagnostic: diagnostic.sort_key)[: limits.current().diagnostics]
     )

@@ -111,6 +111,8 @@ class Bodies:
                 definition = self._branched(branched, scope)
                 if definition.makes_block:
                     return BLOCK
+                if definition.kind == "unknown":
+                    return ANY
                 return TENSOR | LIST if may_give_list(let, self._block_named) else TENSOR
             case [nodes.Element(kind=kind, label=None, claim=None)] if not isinstance(
                 kind, nodes.Compound | nodes.CallExpression

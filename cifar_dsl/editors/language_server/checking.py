@@ -85,7 +85,7 @@ class Checker:
     # ---- requests
 
     async def read(self, path: Path) -> None:
-        """Wait until the latest text of an open document has been parsed and its names have been resolved."""
+        """Wait until the latest text of an open document has been parsed."""
         while (text := self.documents.open.get(path)) is not None:
             reading = self._readings.get(path)
             if reading is None or reading.text is not text:
@@ -99,7 +99,7 @@ class Checker:
     async def _read(self, path: Path, cancellation: Cancellation) -> None:
         documents = self.documents.snapshot(checks=False)
         try:
-            await in_thread(self.readers, lambda: documents.names(path), cancellation)
+            await in_thread(self.readers, lambda: documents.tree(path), cancellation)
         except CancelledError:
             pass
         except Exception:  # a bug of ours, which the request or the check reports

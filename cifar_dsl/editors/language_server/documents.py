@@ -17,6 +17,7 @@ from cifar_dsl.compiler.names import Definition, Names, definitions_of, resolve_
 from cifar_dsl.editors.language_server.positions import Positions, plain
 from cifar_dsl.editors.language_server.stages import Stages
 from cifar_dsl.foundation import limits
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.foundation.resources import shipped_specs, specs_directory
 from cifar_dsl.foundation.spec_files import spec_folders
@@ -198,6 +199,7 @@ class Documents:
         """The table of names of a file, for the parts that parse."""
         return self._resolve(path).names
 
+    @without_collections()
     def _resolve(self, path: Path) -> _Resolved:
         trees = (self.tree(path), *map(self.tree, self.bases(path)))
         cached = self._cache(path)
@@ -245,6 +247,7 @@ class Documents:
         texts = self.open if path in self.open else {}  # with texts, the reader resolves links in every path
         return SpecReader(self.root(path), texts).read(path)
 
+    @without_collections()
     def _parse(self, path: Path, source: Source) -> Recovered:
         cached = self._cache(path)
         parsed = cached.parsed
@@ -257,6 +260,7 @@ class Documents:
 
     # ---- diagnostics and analysis
 
+    @without_collections()
     def inspection(self, path: Path) -> Inspection:
         """The errors and warnings of a file."""
         examined = self._examine(path)

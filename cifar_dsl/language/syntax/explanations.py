@@ -13,6 +13,7 @@ from cifar_dsl.language.syntax.tables import terminals
 from cifar_dsl.language.syntax.words import ITEMS, KEYWORDS, SETTING_WORDS, TERMINALS
 
 _TARGETS = re.compile(r"for +(?P<names>[A-Za-z_]\w*(?: *, *[A-Za-z_]\w*)+) +in\b")
+_NAMED_BODY = re.compile(r"let +(?P<name>[A-Za-z_]\w*) *= *\{")
 _NO_POWER = "there is no power operator: list the values, as in `width * [1, 2, 4][i]`, or `for c in [32, 64, 128]`"
 _ADVICE_FOR = {
     ";": ("put each stage or setting on a line of its own",),
@@ -219,6 +220,10 @@ class Misplaced:
             return (_NO_POWER,)
         if str(token) == "//":
             return ("comments start with `#`; `//` is integer division",)
+        if str(token) == "{" and (named := _NAMED_BODY.match(line)):
+            name = named["name"]
+            shared = f"for uses that share their weights, write `let {name} = tied {{ ... }}`"
+            return f"to name stages, write `block {name}() {{ ... }}` outside the model", shared
         if token in {"|", "}"} and (before := self._in_branches()):
             if str(token) == "}" and before == "{":
                 return ("write its branches, such as `identity | relu`",)

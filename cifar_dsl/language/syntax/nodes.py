@@ -56,14 +56,19 @@ def children_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def inside(items: Iterable[object], kind: type[T] | tuple[type[T], ...]) -> Iterator[T]:
-    """Every node of this kind, or of one of several, among and inside the items, in no particular order."""
+    """Every node of this kind, or of one of several, among and inside the items.
+
+    They come in no particular order, except that a node comes before those inside it.
+    """
+    kinds: tuple[Any, ...] = kind if isinstance(kind, tuple) else (kind,)
+    skipped = _EXPRESSIONS if _IN_BODIES.issuperset(kinds) else _NONE
     waiting: list[object] = list(items)
     while waiting:
         node = waiting.pop()
         if isinstance(node, kind):
             yield node
         cls: Any = type(node)
-        if (list_children := children_of(cls)) is not nothing:
+        if cls not in skipped and (list_children := children_of(cls)) is not nothing:
             waiting += list_children(node)
 
 
@@ -376,6 +381,12 @@ class Assignment:
 
 
 Stage = Let | Assignment | Chain
+
+
+# Nodes that no expression contains, and expressions, which are most of a tree.
+_IN_BODIES = frozenset([Body, Let, Assignment, Chain, Element, Branched, For, Repeat, If])
+_EXPRESSIONS: frozenset[object] = frozenset([*Expression.__args__, PatternCall])
+_NONE: frozenset[object] = frozenset()
 
 
 # ---- items of a file

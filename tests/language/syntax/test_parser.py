@@ -304,3 +304,14 @@ def test_syntax_errors_have_a_place() -> None:
 
 def test_the_words_of_settings_match_the_recipe_settings() -> None:
     assert set(SETTINGS) == SETTING_WORDS
+
+
+@pytest.mark.parametrize("kind", [nodes.Element, nodes.Let, (nodes.For, nodes.Repeat), nodes.CallExpression])
+def test_a_walk_through_bodies_finds_what_one_through_everything_does(kind: type | tuple[type, ...]) -> None:
+    stages = (
+        "let a = [conv(8, 3), relu][0]\nrepeat 2 { for i in range(2) { a -> add { f(1 + i) | a } } }\na = tied { f }"
+    )
+    items = parse(text_of(stages)).items
+    everything = [one for one in nodes.inside(items, object) if isinstance(one, kind)]
+    assert [id(one) for one in nodes.inside(items, kind)] == [id(one) for one in everything]
+    assert everything

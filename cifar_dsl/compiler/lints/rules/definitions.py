@@ -24,6 +24,10 @@ def unused_definitions(items: Sequence[nodes.Item], found: Analysis | Library) -
             yield from _unused_inside(item, found)
 
 
+_Part = nodes.Branched | nodes.Let | nodes.For
+_PARTS = (nodes.Branched, nodes.Let, nodes.For)
+
+
 def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -> Iterator[Diagnostic]:
     known: dict[tuple[object, ...], bool] = {}
 
@@ -41,10 +45,8 @@ def _unused_inside(item: nodes.Block | nodes.Model, found: Analysis | Library) -
     tensors = _named_tensors(found)
     needed: set[Span] = set()  # without them, a branch would be empty
     of_branches: set[Span] = set()  # loops that make branches
-    waiting: list[object] = [item]
-    while waiting:
-        node = waiting.pop()
-        waiting.extend(nodes.children(node))
+    parts: Iterator[_Part] = nodes.inside([item], _PARTS)
+    for node in parts:
         if isinstance(node, nodes.Branched):
             if isinstance(node.branches, nodes.For):
                 of_branches.add(node.branches.span)

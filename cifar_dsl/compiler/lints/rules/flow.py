@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
-from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Graph, Node, Scope, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label
 from cifar_dsl.language.source import Span
@@ -21,54 +20,34 @@ _CENTRING = frozenset(["bn", "instancenorm"])  # they subtract the mean of each 
 _BEFORE_LOSS = {"cross_entropy": ("softmax",), "focal": ("softmax",), "bce": ("sigmoid", "softmax")}
 
 
-@define
-class _Flow:
-    """A graph with the consumers of each value: `consumers[v]` are the nodes with input v."""
-
-    graph: Graph
-    consumers: list[list[Node]] = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.consumers = [[] for _ in range(self.graph.body.values.stop)]
-        for node in self.graph.nodes:
-            for value in node.inputs:
-                self.consumers[value].append(node)
-
-    def everywhere(self, holds: Callable[[Node], bool]) -> Iterator[tuple[Span, list[Node]]]:
-        """The places where `holds` is true for all layers, with those layers."""
-        places: dict[Span, list[Node]] = {}
-        excluded: set[Span] = set()
-        for node in self.graph.nodes:
-            if node.span is not None and node.span not in excluded:
-                if holds(node):
-                    places.setdefault(node.span, []).append(node)
-                else:
-                    excluded.add(node.span)
-        yield from ((span, nodes) for span, nodes in places.items() if span not in excluded)
+def _everywhere(graph: Graph, holds: Callable[[Node], bool]) -> Iterator[tuple[Span, list[Node]]]:
+    """The places where `holds` is true for all layers, with those layers."""
+    return ((span, found) for span, found in graph.places.items() if all(map(holds, found)))
 
 
 @network_lint
 def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0202: outputs that are never used."""
-    flow = _Flow(analysis.graph)
-    used = {analysis.graph.output, *analysis.graph.exits}
-    for span, _ in flow.everywhere(lambda node: not (flow.consumers[node.output] or node.output in used)):
+    graph = analysis.graph
+    used = {graph.output, *graph.exits}
+    for span, _ in _everywhere(graph, lambda node: not (graph.consumers[node.output] or node.output in used)):
         yield Diagnostic("W0202", "the output of this stage is never used", Label(span), help=("use it or delete it",))
 
 
 @network_lint
 def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0203: a bias that the following normalisation subtracts."""
-    flow = _Flow(analysis.graph)
+    graph = analysis.graph
     calls = analysis.calls
 
     def is_centred_away(node: Node) -> bool:
-        consumers = flow.consumers[node.output]
-        parameters = analysis.graph.owner(node).parameters
-        has_bias = "bias" in node.operation.arguments() and any(p.kind == "bias" for p in parameters)
-        return has_bias and len(consumers) == 1 and consumers[0].operation.name in _CENTRING
+        consumers = graph.consumers[node.output]
+        if len(consumers) != 1 or consumers[0].operation.name not in _CENTRING:
+            return False
+        has_option = any(info.name == "bias" for info in arguments_of(type(node.operation)))
+        return has_option and any(p.kind == "bias" for p in graph.owner(node).parameters)
 
-    for span, found in flow.everywhere(is_centred_away):
+    for span, found in _everywhere(graph, is_centred_away):
         useless = sum(p.elements for node in found for p in node.parameters if p.kind == "bias")
         layer = found[0].operation.name
         yield Diagnostic(
@@ -123,17 +102,18 @@ def activations_twice(analysis: Analysis) -> Iterator[Diagnostic]:
 
     One that changes its own output, such as `tanh`, may be meant in a branch beside another use of its input.
     """
-    flow = _Flow(analysis.graph)
+    graph = analysis.graph
 
     def is_second(node: Node) -> bool:
-        maker = flow.graph.maker(node.inputs[0])
-        is_activation = node.operation.family == "activation"
-        if not is_activation or maker is None or maker.operation.name != node.operation.name:
+        if node.operation.family != "activation":
             return False
-        return node.operation.is_idempotent or len(flow.consumers[maker.output]) == 1
+        maker = graph.maker(node.inputs[0])
+        if maker is None or maker.operation.name != node.operation.name:
+            return False
+        return node.operation.is_idempotent or len(graph.consumers[maker.output]) == 1
 
-    for span, (node, *_) in flow.everywhere(is_second):
-        maker = flow.graph.maker(node.inputs[0])
+    for span, (node, *_) in _everywhere(graph, is_second):
+        maker = graph.maker(node.inputs[0])
         assert maker is not None
         assert maker.span is not None
         yield Diagnostic(
@@ -171,8 +151,7 @@ def mixed_edges(analysis: Analysis) -> Iterator[Diagnostic]:
     graph = analysis.graph
     shifted = [scope for scope in graph.scopes if scope.kind == "scope" and _is_shifted(scope)]
     inside = {value for scope in shifted for value in scope.values}
-    flow = _Flow(graph)
-    for span, found in flow.everywhere(lambda node: node.output in inside and _mixes_pixels(node)):
+    for span, found in _everywhere(graph, lambda node: node.output in inside and _mixes_pixels(node)):
         name = found[0].operation.name
         yield Diagnostic(
             "W0213",
@@ -199,8 +178,8 @@ _ON_SCORES = frozenset(["scale", "relative_bias", "window_mask", "conv", "dropou
 @network_lint
 def softmax_over_heads(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0214: a softmax over the heads of scores."""
-    flow = _Flow(analysis.graph)
-    for span, found in flow.everywhere(lambda node: _is_over_heads(analysis.graph, node)):
+    graph = analysis.graph
+    for span, found in _everywhere(graph, lambda node: _is_over_heads(graph, node)):
         yield Diagnostic(
             "W0214",
             f"this softmax is over {found[0].shape.channels} heads, not over the keys",

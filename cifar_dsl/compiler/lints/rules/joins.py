@@ -61,7 +61,7 @@ def _of_join(join: nodes.Branched, definitions: Mapping[Span, Definition], *, is
 def stacked_tokens(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0209: a `concat` of slices of the same tokens, which stacks tokens and not the features that the slices cut."""
     graph = analysis.graph
-    joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Branched)}
+    joins = analysis.joins
     sliced_values = _sliced_values(graph) if joins else []
     reported: set[Span] = set()
     for node in graph.nodes:
@@ -105,7 +105,7 @@ def stretched_branches(analysis: Analysis) -> Iterator[Diagnostic]:
     purpose. So does a join in which no branch has the shape of the output.
     """
     graph = analysis.graph
-    joins = {join.span: join for join in nodes.inside(analysis.program.own, nodes.Branched)}
+    joins = analysis.joins
     reported: set[Span] = set()
     for node in graph.nodes:
         if node.span is None or node.span in reported or node.span not in joins:

@@ -1,4 +1,4 @@
-"""W0401: learning rates that training ends too early to reach."""
+"""W0401 and W0410: learning rates that training ends too early to reach, and training that is all warm-up."""
 
 import math
 from collections.abc import Iterator
@@ -16,18 +16,21 @@ from cifar_dsl.language.syntax import nodes
 
 @network_lint
 def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
-    """Milestones and warm-ups of schedules after the last epoch, in the recipe or a group."""
+    """Milestones and warm-ups of schedules that end with the last epoch or after it, in the recipe or a group."""
     recipe, program = analysis.recipe, analysis.program
     if recipe is None:
         return
     own = analysis.source
+    yield from _all_warmup(recipe.schedule, recipe.epochs, program.settings, program.settings, own)
     yield from _unreached(recipe.schedule, recipe.epochs, math.inf, program.settings, program.settings, own)
     for group in recipe.groups:
         settings = program.groups[group.name].settings
         if "schedule" in settings:
             epochs = recipe.epochs if group.epochs is None else group.epochs
             most = recipe.epochs if "epochs" in settings else 0
-            yield from _unreached(group.schedule, epochs, most, settings, {**program.settings, **settings}, own)
+            both = {**program.settings, **settings}
+            yield from _all_warmup(group.schedule, epochs, settings, both, own)
+            yield from _unreached(group.schedule, epochs, most, settings, both, own)
 
 
 def _unreached(
@@ -42,17 +45,47 @@ def _unreached(
     argument = schedule.unreached(epochs)
     if argument is None or "schedule" not in settings:
         return
-    places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
-    # In a derived spec, the mistake is the one of the two that the spec sets itself.
     needed = f"{_needed(schedule, argument):g}"
     advice = f"write `epochs {needed}`" if float(needed) <= most else f"train for {needed} epochs"
-    label = Label(next((place for place in places if place.source is own), places[0]))
+    label = _label(schedule, argument, settings, all_settings, own)
     yield Diagnostic(
         "W0401",
         f"training ends after {in_epochs(epochs)}, before the schedule `{schedule.name}` completes",
         label,
         help=(f"{advice}, or change `{argument}`",),
     )
+
+
+def _all_warmup(
+    schedule: Schedule,
+    epochs: float,
+    settings: dict[str, nodes.Setting],
+    all_settings: dict[str, nodes.Setting],
+    own: Source,
+) -> Iterator[Diagnostic]:
+    """The warning about a schedule of `settings` whose warm-up ends with the training."""
+    warmup = getattr(schedule, "warmup", 0.0)
+    if not warmup or warmup != epochs or "schedule" not in settings:
+        return
+    yield Diagnostic(
+        "W0410",
+        f"the warm-up of `{schedule.name}` lasts all {in_epochs(epochs)}, so the learning rate only rises",
+        _label(schedule, "warmup", settings, all_settings, own),
+        help=(f"write `warmup={epochs / 5:g}`, or train for more than {in_epochs(warmup)}",),
+    )
+
+
+def _label(
+    schedule: Schedule,
+    argument: str,
+    settings: dict[str, nodes.Setting],
+    all_settings: dict[str, nodes.Setting],
+    own: Source,
+) -> Label:
+    """Where a schedule doesn't fit `epochs`: at the one of the two that the spec itself or the command line sets."""
+    places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
+    mine = [place for place in places if place.source is own]
+    return Label(next(iter([*mine, *(place for place in places if place.source.is_override)]), places[0]))
 
 
 def _needed(schedule: Schedule, argument: str | None) -> float:

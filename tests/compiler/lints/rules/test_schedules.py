@@ -1,4 +1,4 @@
-"""W0401: learning rates that training ends too early to reach."""
+"""W0401 and W0410: learning rates that training ends too early to reach, and training that is all warm-up."""
 
 import pytest
 from helpers.findings import codes_and_places, inspected
@@ -44,7 +44,7 @@ def test_rates_that_training_does_not_reach(schedule: str, place: str) -> None:
         "constant",
         "cosine",
         "step(at=[5, 9])",
-        "cosine(warmup=10)",  # to the very end
+        "cosine(warmup=9)",
         "piecewise(at=[0, 10], factors=[1, 0])",
         "piecewise(at=[0, 4], factors=[1, 0.1])",
         "one_cycle",
@@ -52,6 +52,31 @@ def test_rates_that_training_does_not_reach(schedule: str, place: str) -> None:
 )
 def test_rates_that_training_reaches(schedule: str) -> None:
     assert codes_and_places(text_of(f"schedule {schedule}")) == []
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant", "step(at=[5], ", "polynomial(2, "])
+def test_training_that_is_all_warm_up(schedule: str) -> None:
+    call = schedule if schedule.endswith(" ") else f"{schedule}("
+    assert codes_and_places(text_of(f"schedule {call}warmup=10)")) == [("W0410", "10")]
+
+
+@pytest.mark.parametrize(("epochs", "code"), [(1, "W0410"), (0.5, "W0401"), (2, None)])
+def test_an_override_that_does_not_fit_the_schedule_of_the_base(epochs: float, code: str | None) -> None:
+    base, override = text_of("schedule cosine(warmup=1)"), f"train.epochs={epochs:g}"
+    expected = [(code, override)] if code else []
+    assert codes_and_places(derived(), [override], base=base) == expected
+    own = [(code, "1")] if code else []
+    assert codes_and_places(base, [override]) == own
+    assert codes_and_places(f"# allow: W0401, W0410\n{derived()}", [override], base=base) == [
+        ("W0101", one) for one in ("W0401", "W0410") if one != code
+    ]
+
+
+def test_a_comment_beside_the_header_allows_nothing_in_an_override() -> None:
+    base = text_of("schedule cosine(warmup=1)")
+    text = derived().replace("\n", "  # allow: W0410\n", 1)
+    found = codes_and_places(text, ["train.epochs=1"], base=base)
+    assert found == [("W0410", "train.epochs=1"), ("W0101", "W0410")]
 
 
 def test_fewer_epochs_than_the_base_has() -> None:
