@@ -10,13 +10,14 @@ import click
 
 from cifar_dsl.cli import arguments, results
 from cifar_dsl.cli.click_options import GroupedCommand, with_options
-from cifar_dsl.cli.given import Given
-from cifar_dsl.cli.output import counted, note, print_error, warn
+from cifar_dsl.cli.given import Given, training_images
+from cifar_dsl.cli.output import counted, note, print_error, print_result, print_text, status, warn
 from cifar_dsl.cli.spec_paths import NamedSpecs
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.compiler.lints import naming
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import evolve, frozen
+from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.training.options import CompareOptions
@@ -62,15 +63,28 @@ class Omission:
         "cifar-dsl compare baseline residual --data shapes --until-decided",
     ),
     common=(
-        *("--seeds", "--epochs", "--set", "--data", "--fast", "--baseline", "--until-decided", "--no-train"),
+        *(
+            "--seeds",
+            "--epochs",
+            "--set",
+            "--dry-run",
+            "--data",
+            "--fast",
+            "--baseline",
+            "--until-decided",
+            "--no-train",
+        ),
         *("--sort", "--out", "--open", "--jobs", "--device"),
     ),
 )
 @arguments.specs
 @arguments.with_overrides
 @arguments.root
+@click.option("--dry-run", is_flag=True, help="List the specs and the number of trainings; train nothing.")
 @with_options(CompareOptions)
-def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, options: CompareOptions) -> int:
+def command(
+    specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | None, dry_run: bool, options: CompareOptions
+) -> int:
     """Train those of SPECS (files, folders or globs) that have no runs yet, and compare all runs.
 
     A folder stands for the specs directly in it; subfolders are left out. Uses every existing run of a spec on the
@@ -78,8 +92,21 @@ def command(specs: tuple[str, ...], overrides: tuple[str, ...], root: Path | Non
     a chart (.png, .svg) and a self-contained report.html.
     """
     left_out: list[Omission] = []
+    _say("reading the specs", options)
     contestants = _load(NamedSpecs(specs, root, descends=False), overrides, options, left_out)
+    if dry_run:
+        if not options.quiet:
+            print_warnings(each.spec.analysis for each in contestants)
+        if contestants:
+            list_trainings(contestants, options)
+        return int(bool(left_out))
     return train_and_compare(contestants, options, left_out)
+
+
+def _say(doing: str, options: CompareOptions) -> None:
+    """Show what takes a few seconds now, such as loading PyTorch."""
+    if not options.quiet:
+        status(doing)
 
 
 def _load(
@@ -145,6 +172,7 @@ def open_data(contestants: Sequence[Contestant], options: CompareOptions) -> "li
     from cifar_dsl.cli.progress import DownloadProgress
 
     specs = [each.spec for each in contestants]
+    _say("opening the dataset", options)
     with DownloadProgress(quiet=options.quiet) as download:
         opened = api.open_data_for_all(specs, data_dir=options.data_dir, progress=download, warn=warn)
     if len(names := {dataset.digest: dataset.title for _, dataset in opened}) > 1:
@@ -222,10 +250,49 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
     return code or int(any(row.mean is None for row in comparison.rows))
 
 
+def list_trainings(contestants: Sequence[Contestant], options: CompareOptions) -> None:
+    """Print specs and the work to train them; download nothing."""
+    from cifar_dsl import api
+    from cifar_dsl.cli.forecast import Work, forecast
+    from cifar_dsl.cli.jobs import spread
+    from cifar_dsl.experiments.comparison import check_baseline
+    from cifar_dsl.training.device import choose_device
+
+    check_baseline([each.display_name for each in contestants], options.baseline)
+    if options.until_decided:
+        from cifar_dsl.experiments.comparison.sequential import FIRST
+
+        options = evolve(options, seeds=FIRST)
+    file = chosen.file if (chosen := contestants[0].spec.data) else None
+    digest = file.digest if file else None
+    rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
+    works: list[Work] = []
+    for each in contestants:
+        cost, recipe = each.spec.graph.cost, each.spec.analysis.require_recipe()
+        exists = [
+            bool(api.find_run(each.spec, options.runs, seed, None if recipe.data.subset else digest))
+            for seed in range(options.seeds)
+        ]
+        work = Work.of(each.spec, training_images(each.spec) or 0)
+        works += [work] * exists.count(False)
+        counts = (f"{cost.parameters:,}", in_short(cost.macs), f"{recipe.epochs:g}")
+        rows.append([each.display_name, each.spec.fingerprint, *counts, f"{sum(exists)} of {options.seeds}"])
+    for line in columns(rows, right=frozenset({2, 3, 4, 5})):
+        print_result(line)
+    count = len(contestants) * options.seeds
+    time = ""
+    if works and options.executor == "local":
+        choice = choose_device(options.device)
+        time = f", {forecast(works, options.runs, choice, *spread(options, choice, len(works)))}"
+    size = f"{counted(len(contestants), 'spec')} x {counted(options.seeds, 'seed')}"
+    print_text(f"\n{size}; runs: {count - len(works)} exist, {len(works)} to train{time}")
+
+
 def _train(
     opened: "Sequence[tuple[Contestant, Dataset]]", options: CompareOptions, left_out: list[Omission]
 ) -> "tuple[int, bool, Plan | None]":
     """Train what is missing. Returns the exit code, whether a signal stopped it, and the plan with --until-decided."""
+    _say("starting PyTorch", options)
     from cifar_dsl.cli.jobs import train_missing
 
     trained = [(each.spec, dataset) for each, dataset in opened]

@@ -39,14 +39,12 @@ _SECTIONS = {
         "explain": "Explain an error or warning code such as E0302.",
         "reference": "Describe a layer, setting or optimizer, with an example.",
     },
-    "Train and compare": {
+    "Train, compare and use networks": {
         "train": "Train a spec and save the run.",
         "lr": "Find a learning rate: a range test, with its plot.",
         "compare": "Train what is missing, and compare specs, with intervals.",
         "sweep": "Train a spec with every combination of values, and compare.",
         "runs": "List, show, verify and remove runs.",
-    },
-    "Use networks": {
         "evaluate": "Evaluate a run's weights on its test images, or on others.",
         "predict": "Predict the classes of pictures with a trained network.",
         "export": "Export a network as PyTorch source, torch.export or ONNX.",
@@ -61,7 +59,7 @@ _SECTIONS = {
     },
 }
 _COMMANDS = {name: text for section in _SECTIONS.values() for name, text in section.items()}
-_EXAMPLES = ("cifar-dsl init mine", "cifar-dsl train mine.arch --data shapes", "cifar-dsl train --help")
+_EXAMPLES = ("cifar-dsl init mine", "cifar-dsl train mine.arch --data shapes")
 
 
 class _LazyGroup(click.Group):

@@ -22,6 +22,7 @@ from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, rende
 from cifar_dsl.language.diagnostics.render import CHECK, visible
 
 _FAILING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a disk
+_status = ""  # the line on the terminal that the next output replaces
 _FREE_SPACE = "free some space on that disk, then rerun the command"
 
 
@@ -67,6 +68,23 @@ def print_diagnostic(diagnostic: Diagnostic, *, err: bool = False, fixing: str =
 def note(line: str) -> None:
     """Print a message of one line on stderr; a very long one is shortened. Does nothing if stderr can't be written."""
     _write(without_middle(visible(line)), err=True)
+
+
+def status(line: str) -> None:
+    """Show on a terminal what is being done, until the next output replaces it. Elsewhere, does nothing."""
+    global _status  # noqa: PLW0603  # the terminal has one last line
+    clear_status()
+    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        _write(f"{visible(line)} ...", err=True, end="")
+        _status = line
+
+
+def clear_status() -> None:
+    """Erase the line of `status`. Needed only before a library writes to the terminal."""
+    global _status
+    if _status:
+        width, _status = len(_status) + len(" ..."), ""
+        _write(f"\r{' ' * width}\r", err=True, end="")
 
 
 def note_text(text: str) -> None:
@@ -163,6 +181,7 @@ def inert(text: str) -> str:
 
 
 def _write(text: str, *, err: bool = False, end: str = "\n") -> None:
+    clear_status()
     try:
         click.echo(text + end, err=err, nl=False)
     except BrokenPipeError:

@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from cifar_dsl.cli.output import loss_text, note, print_json
+from cifar_dsl.cli.output import clear_status, loss_text, note, print_json
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import accuracy_in_percent, duration, points
 from cifar_dsl.language.diagnostics.render import visible
@@ -58,6 +58,7 @@ class _LiveBar:
 
     def _start(self, amount: ProgressColumn, *, is_transient: bool = True) -> Progress:
         """Show the bar, with this column for what is done."""
+        clear_status()
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

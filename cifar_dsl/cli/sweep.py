@@ -6,13 +6,12 @@ import click
 
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_options
-from cifar_dsl.cli.compare import Contestant, train_and_compare
-from cifar_dsl.cli.given import Given, training_images
-from cifar_dsl.cli.output import counted, note, print_result, print_text, shown
+from cifar_dsl.cli.compare import Contestant, list_trainings, train_and_compare
+from cifar_dsl.cli.given import Given
+from cifar_dsl.cli.output import note, print_text, shown
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.foundation.text import columns, in_short
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.training.options import TARGET, SweepOptions, target_words
 
@@ -61,7 +60,12 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     if dry_run:
         if not options.quiet:
             print_warnings(each.spec.analysis for each in contestants)
-        return _list(contestants, options)
+        list_trainings(contestants, options)
+        if options.searches:
+            from cifar_dsl.cli.best import list_rounds
+
+            print_text(list_rounds(contestants, options))
+        return 0
     if options.searches:
         from cifar_dsl.cli.best import find_best, halve
 
@@ -112,46 +116,3 @@ def _with_epochs(grid: Grid, epochs: int | None) -> Grid:
 
     points = tuple(evolve(point, overrides=changed(point.overrides)) for point in grid.points)
     return Grid(points, changed(grid.common))
-
-
-def _list(contestants: list[Contestant], options: SweepOptions) -> int:
-    """Print the specs of the grid and the work to train them; download nothing."""
-    from cifar_dsl import api
-    from cifar_dsl.cli.forecast import Work, forecast
-    from cifar_dsl.cli.jobs import spread
-    from cifar_dsl.experiments.comparison import check_baseline
-    from cifar_dsl.training.device import choose_device
-
-    check_baseline([each.display_name for each in contestants], options.baseline)
-    if options.until_decided:
-        from cifar_dsl.experiments.comparison.sequential import FIRST
-
-        options = evolve(options, seeds=FIRST)
-    file = chosen.file if (chosen := contestants[0].spec.data) else None
-    digest = file.digest if file else None
-    rows = [["spec", "fingerprint", "parameters", "macs", "epochs", "runs"]]
-    works: list[Work] = []
-    for each in contestants:
-        cost, recipe = each.spec.graph.cost, each.spec.analysis.require_recipe()
-        exists = [
-            bool(api.find_run(each.spec, options.runs, seed, None if recipe.data.subset else digest))
-            for seed in range(options.seeds)
-        ]
-        work = Work.of(each.spec, training_images(each.spec) or 0)
-        works += [work] * exists.count(False)
-        counts = (f"{cost.parameters:,}", in_short(cost.macs), f"{recipe.epochs:g}")
-        rows.append([each.display_name, each.spec.fingerprint, *counts, f"{sum(exists)} of {options.seeds}"])
-    for line in columns(rows, right=frozenset({2, 3, 4, 5})):
-        print_result(line)
-    count = len(contestants) * options.seeds
-    time = ""
-    if works and options.executor == "local":
-        choice = choose_device(options.device)
-        time = f", {forecast(works, options.runs, choice, *spread(options, choice, len(works)))}"
-    size = f"{counted(len(contestants), 'spec')} x {counted(options.seeds, 'seed')}"
-    print_text(f"\n{size}; runs: {count - len(works)} exist, {len(works)} to train{time}")
-    if options.searches:
-        from cifar_dsl.cli.best import list_rounds
-
-        print_text(list_rounds(contestants, options))
-    return 0

@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from cifar_dsl.cli.output import shown, wants_color
+from cifar_dsl.cli.output import note, shown, status, wants_color
 from cifar_dsl.language.diagnostics import Diagnostic, Label
 from cifar_dsl.language.source import Source, Span
 
@@ -150,3 +150,16 @@ def test_outside_of_a_command_a_stream_decides():
     assert click.get_current_context(silent=True) is None
     assert wants_color(Terminal())
     assert not wants_color(Terminal(is_terminal=False))
+
+
+@pytest.mark.parametrize(("is_terminal", "term"), [(True, "xterm"), (True, "dumb"), (False, "xterm")])
+def test_a_status_stands_on_a_terminal_until_the_next_output(monkeypatch, is_terminal, term):
+    stream = Terminal(is_terminal=is_terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", term)
+    status("reading")
+    status("opening")
+    note("done")
+    shows = is_terminal and term != "dumb"
+    expected = f"reading ...\r{' ' * 11}\ropening ...\r{' ' * 11}\r" if shows else ""
+    assert stream.text() == f"{expected}done\n"

@@ -84,3 +84,17 @@ def test_measure_is_part_of_a_dry_run(cli, tiny):
     outcome = cli("train", tiny, "--measure")
     assert outcome.code == 2
     assert "--measure requires --dry-run" in outcome.err
+
+
+def test_of_a_comparison_it_lists_the_trainings_and_trains_nothing(cli, tiny, make_spec, tmp_path):
+    other = make_spec("other", tiny.read_text().replace("arch tiny", "arch other").replace("epochs     1", "epochs 2"))
+    wrong = make_spec("wrong", "arch wrong\n")
+    options = ("--dry-run", "--data", "shapes", "--device", "cpu", "--jobs", 1)
+    outcome = cli("compare", tiny, other, "--seeds", 3, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [line.split()[0] for line in outcome.out.splitlines()[:3]] == ["spec", "tiny", "other"]
+    assert "2 specs x 3 seeds; runs: 0 exist, 6 to train, at least " in outcome.out
+    assert "1 spec x 3 seeds" in cli("compare", tiny, "--until-decided", *options).out
+    outcome = cli("compare", tiny, wrong, *options)
+    assert (outcome.code, "1 spec x 1 seed; " in outcome.out) == (1, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.arch", "tiny.arch", "wrong.arch"]

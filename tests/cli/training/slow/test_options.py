@@ -49,7 +49,7 @@ def flags_of(kind: type[RunOptions]) -> set[str]:
             TrainOptions,
             SET | OF_TRAIN,
         ),
-        ("compare", [*GROUPS, "Comparison"], CompareOptions, SET | {"--root"}),
+        ("compare", [*GROUPS, "Comparison"], CompareOptions, SET | {"--root", "--dry-run"}),
         ("sweep", [*GROUPS, "Comparison"], SweepOptions, SET | {"--root", "--dry-run"}),
     ],
 )
