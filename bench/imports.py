@@ -1,6 +1,6 @@
 """Imports classifiers of torchvision, and of pytorch-cifar if a checkout is given, and writes how they compare.
 
-    python bench/imports.py [--pytorch-cifar FOLDER] [NAME ...]    # all: a quarter of an hour; updates the page
+    python bench/imports.py [--pytorch-cifar FOLDER] [NAME ...]  # all: a quarter of an hour; writes the page as it goes
 
 With names, imports these networks only; the page keeps the rows of the others. FOLDER is a checkout of https://github.com/kuangliu/pytorch-cifar.
 """
@@ -11,7 +11,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,11 @@ def main() -> None:
         if not chosen.names or name in chosen.names:
             rows[name] = row(name, make)
             print(rows[name], flush=True)
+            write(rows)
+
+
+def write(rows: Mapping[str, str]) -> None:
+    """Write the page with these rows."""
     order = [*TORCHVISION, *(f"k:{name}" for name in PYTORCH_CIFAR)]
     known = [rows[name] for name in order if name in rows]
     head = HEAD.format(torch=torch.__version__, summary=summary(known))

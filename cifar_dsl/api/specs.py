@@ -11,7 +11,7 @@ from cifar_dsl.api.run import Run
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import evolve, frozen
-from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.text import in_epochs, in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic
 from cifar_dsl.language.syntax import print_spec
@@ -306,7 +306,7 @@ def longer(
 
     Training begins after the run's epochs, from its weights, with the schedule of `epochs`. `data` is where its array
     file is, and `teacher` and `selection` where the runs are that teach and that chose its images, if they have moved.
-    Raises RunError if the run has no usable weights, SpecError if it has as many epochs.
+    Raises RunError if the run has no usable weights, or as many epochs.
     """
     located = {one.kind: one.path for one in run.record().uses}
     moved = {"teacher": teacher, "selection": selection}
@@ -316,6 +316,11 @@ def longer(
         raise RunError(
             f"{run.path} ended within an epoch, after {result.epochs:g}, and can't be trained longer",
             "train its spec again, or start another training from its weights with --from",
+        )
+    if not epochs > result.epochs:
+        raise RunError(
+            f"{run.path} has trained for {in_epochs(result.epochs)}, so it can't be continued to {epochs:g}",
+            f"pass more epochs: --set train.epochs={2 * result.epochs:g}",
         )
     overrides = (f"train.epochs={epochs:g}", continuing(file, recipe))
     choice = choice_of(data, warn_caller)

@@ -155,17 +155,27 @@ class _Folder:
     def _parameters(self) -> dict[str, tuple[Parameter, ...]]:
         return {block.name: block.parameters for block in self._blocks}
 
-    def _channels(self, step: int) -> int:
-        return self._network.shape_of(self._network.steps[step].inputs[0]).channels
+    def _channels(self, step: int) -> tuple[int, int]:
+        one = self._network.steps[step]
+        return self._network.shape_of(one.inputs[0]).channels, one.shape.channels
 
     # ---- loops
 
     def _looped(self, body: Body) -> Body:
         """The body with repeats, then with loops."""
         items: Body = tuple(self._looped_inside(item) for item in body)
+        counted = [one for period in range(1, _LONGEST + 1) if (one := _counted(items, period)) is not None]
+        loops_first = (_without_single(self._in_loops(one)) for one in (items, *counted))
+        ways = (self._in_loops(self._in_repeats(one)) for one in (items, *loops_first))
+        return min(ways, key=lambda body: sum(_weight(item) + _weight_of_values(item) for item in body))
+
+    def _in_repeats(self, body: Body) -> Body:
         for period in range(1, _LONGEST + 1):  # short ones first: the repeats inside of a loop, before the loop
-            items = self._folded_runs(items, self._repeat, range(period, period + 1))
-        return self._folded_runs(items, self._loop, range(1, _LONGEST + 1))
+            body = self._folded_runs(body, self._repeat, range(period, period + 1))
+        return body
+
+    def _in_loops(self, body: Body) -> Body:
+        return self._folded_runs(body, self._loop, range(1, _LONGEST + 1))
 
     def _looped_inside(self, item: Any) -> Any:
         match item:
@@ -210,8 +220,7 @@ class _Folder:
     def _repeat(self, segments: list[Body]) -> Any:
         if any(segment != segments[0] for segment in segments):
             return None
-        count = nodes.Number(len(segments), str(len(segments)), NOWHERE)
-        return Repeated(count, segments[0])
+        return _repeated(segments[0], len(segments))
 
     def _loop(self, segments: list[Body]) -> Any:
         columns = _Columns(len(segments))
@@ -274,6 +283,52 @@ def _runs(kinds: Sequence[Any], period: int) -> Iterator[tuple[int, int]]:
     for start, length in enumerate(reversed(lengths)):
         if length >= period:
             yield start, length // period + 1
+
+
+def _counted(body: Body, period: int) -> Body | None:
+    """The body with runs of equal segments of this length as `repeat`, and those that aren't repeated as `repeat 1`.
+
+    So a loop can run over both. None if no segment of the kind of a repeated one stands alone.
+    """
+    kinds = skeleton(body)
+    lengths: list[tuple[int, int]] = []  # where segments begin, and how many equal ones follow each other
+    place = 0
+    while place + period <= len(body):
+        count = 1
+        while body[place : place + period] == body[place + period * count : place + period * (count + 1)]:
+            count += 1
+        lengths.append((place, 0 if _is_inside_chain(body[place]) else count))
+        place += period * count if count > 1 and lengths[-1][1] else 1
+    repeated = {kinds[start : start + period] for start, count in lengths if count > 1}
+    items: list[Any] = []
+    place = singles = 0
+    for start, count in lengths:
+        if start >= place and count and kinds[start : start + period] in repeated:
+            items += body[place:start]
+            items.append(_repeated(body[start : start + period], count))
+            place = start + period * count
+            singles += count == 1
+    return (*items, *body[place:]) if singles else None
+
+
+def _repeated(body: Body, count: int) -> Repeated:
+    return Repeated(nodes.Number(count, str(count), NOWHERE), body)
+
+
+def _without_single(body: Body) -> Body:
+    """The body with what runs once in place of `repeat 1`, also in the loops."""
+    items: list[Any] = []
+    for item in body:
+        match item:
+            case Repeated(count=nodes.Number(value=1), body=inner):
+                items += _without_single(inner)
+            case Repeated(count=count, body=inner):
+                items.append(Repeated(count, _without_single(inner)))
+            case Loop(targets=targets, values=values, body=inner):
+                items.append(Loop(targets, values, _without_single(inner)))
+            case _:
+                items.append(item)
+    return tuple(items)
 
 
 def _is_inside_chain(item: Any) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from cifar_dsl.foundation.records import frozen
-from cifar_dsl.importing.structure import IDENTITY, Body, Join, Layer, Named, Use
+from cifar_dsl.foundation.records import evolve, field, frozen
+from cifar_dsl.importing.structure import IDENTITY, Body, Join, Layer, Named, Use, steps_of
 from cifar_dsl.importing.trees import Call, Loop, Parameter, Repeated, Variant
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.source import Source, Span
@@ -53,14 +53,16 @@ class Unifier:
     Attributes:
         fill: The expression for a slot.
         choose: The condition that holds in the bodies of the given numbers; None if branches can't differ.
-        channels: The channels of the input of a step.
+        channels: The channels of the input of a step, and of its output.
         parameters: The parameters of each block that calls may call.
+        knows_channels: Whether `in_channels` is that of the step at hand, as in a body that runs once.
     """
 
     fill: Fill
     choose: Choose | None
-    channels: Callable[[int], int]
+    channels: Callable[[int], tuple[int, int]]
     parameters: dict[str, tuple[Parameter, ...]]
+    knows_channels: bool = field(default=True)
 
     def bodies(self, bodies: Sequence[Body]) -> Body:
         """The body of all. Raises MismatchError."""
@@ -93,7 +95,9 @@ class Unifier:
                 return Named(names, self.bodies([item.body for item in items]))
             case Repeated():
                 count = self._value(Slot("n", tuple(item.count for item in items)))
-                return Repeated(count, self.bodies([item.body for item in items]))
+                bodies = [item.body for item in items]
+                inner = self if all(map(self._keeps_channels, bodies)) else evolve(self, knows_channels=False)
+                return Repeated(count, inner.bodies(bodies))
             case Loop():
                 self._same([(item.targets, item.values) for item in items])
                 return Loop(first.targets, first.values, self.bodies([item.body for item in items]))
@@ -126,11 +130,13 @@ class Unifier:
     def _some(self, bodies: Sequence[Body], numbers: Sequence[int]) -> Body:
         """The body of some of all: elsewhere, a slot can have any value, so it takes those of the first."""
         chosen = [bodies[number] if number in numbers else bodies[numbers[0]] for number in range(len(bodies))]
-        partial = Unifier(lambda slot: self.fill(_only(slot, numbers)), None, self.channels, self.parameters)
+        partial = evolve(self, fill=lambda slot: self.fill(_only(slot, numbers)), choose=None)
         return partial.bodies(chosen)
 
     def _heads(self, items: Sequence[Any]) -> Head:
         heads: list[Head] = [item.head for item in items]
+        if all(head == heads[0] for head in heads):  # such as the names of tied blocks
+            return heads[0]
         names = {_name(head) for head in heads}
         if len(names) != 1 or any(getattr(head, "pattern", None) for head in heads):
             self._same(heads)
@@ -161,7 +167,14 @@ class Unifier:
 
     def _channels(self, items: Sequence[Any]) -> tuple[int, ...]:
         steps = [getattr(item, "step", None) for item in items]
-        return () if any(step is None for step in steps) else tuple(map(self.channels, steps))  # type: ignore[arg-type]
+        if not self.knows_channels or any(step is None for step in steps):
+            return ()
+        return tuple(self.channels(step)[0] for step in steps)  # type: ignore[arg-type]
+
+    def _keeps_channels(self, body: Body) -> bool:
+        """Whether `in_channels` is the same in each round of a repeated body."""
+        first, last = next(steps_of(body[:1]), None), next(reversed([*steps_of(body[-1:])]), None)
+        return first is not None and last is not None and self.channels(first)[0] == self.channels(last)[1]
 
     def _value(self, slot: Slot) -> nodes.Expression:
         if all(value == slot.values[0] for value in slot.values):

@@ -1,11 +1,14 @@
 """Networks made by hand, folded; the graph of the text is that of the plain text."""
 
+import pytest
+
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.importing.importer import is_same, keys_of, spec_of
 from cifar_dsl.importing.network import Network, Place, Step, join, layer
-from cifar_dsl.importing.printing import printed
-from cifar_dsl.importing.structure import structure_of
-from cifar_dsl.importing.trees import Tree
+from cifar_dsl.importing.printing import number, printed
+from cifar_dsl.importing.structure import Layer, head_of, structure_of
+from cifar_dsl.importing.trees import Repeated, Tree
+from cifar_dsl.importing.unification import Unifier
 from cifar_dsl.ir import Shape
 
 
@@ -98,3 +101,43 @@ def test_weights_are_found_by_their_names_not_by_their_order():
         "concat.branch1.conv.weight": "early.weight",
         "concat.branch2.conv.weight": "late.weight",
     }
+
+
+def vgg(depths):
+    """A network of groups of convolutions, each followed by a pool; the last two have as many channels."""
+    make, x = Maker(), 0
+    make.image = Shape((3, 16, 16))
+    for depth, channels in zip(depths, (4, 8, 16, 16), strict=True):
+        for _ in range(depth):
+            x = make.add(layer("relu"), make.conv(x, channels))
+        x = make.add(layer("maxpool", kernel=(2, 2)), x)
+    return make.network(x)
+
+
+def test_a_loop_covers_what_is_repeated_and_what_is_not():
+    text = folded(vgg((1, 1, 2, 2)))
+    assert "for (n, c) in [(1, 4), (1, 8), (2, 16), (2, 16)] {" in text
+    assert "repeat n { conv(c, 3, pad=1) -> relu }" in text
+    assert text.count("conv(") == 1
+
+
+def test_a_loop_comes_before_the_repeats_that_would_tear_it():
+    text = folded(vgg((2, 2, 2, 2)))
+    assert "for c in [4, 8, 16, 16] {" in text
+    assert text.count("conv(") == 2
+
+
+@pytest.mark.parametrize(("after", "known"), [(4, (4, 6)), (5, ())])
+def test_in_channels_is_known_in_a_repeat_that_keeps_them(after, known):
+    bodies = [
+        (Repeated(number(count), (Layer(head_of(layer("conv", channels=channels, kernel=(3, 3))), step),)),)
+        for step, (count, channels) in enumerate([(1, 8), (2, 12)])
+    ]
+    slots = []
+
+    def fill(slot):
+        slots.append(slot)
+        return number(0)
+
+    Unifier(fill, None, {0: (4, after), 1: (6, 6)}.__getitem__, {}).bodies(bodies)
+    assert {slot.name: slot.channels for slot in slots} == {"n": (), "channels": known}

@@ -422,11 +422,13 @@ def _opened(path: Path, conversion: Conversion) -> Iterator[Image.Image]:
             f"{path} is too large", "scale it down first", reason=f"a picture may have up to {PIXELS_LIMIT:,} pixels"
         ) from error
     except (OSError, *_DAMAGE) as error:
-        is_other = isinstance(error, UnidentifiedImageError)
+        reason = str(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = f"its content is none of {', '.join(FORMATS)}" if path.stat().st_size else "the file is empty"
         raise DataError(
             f"{path} can't be read as a picture",
             "replace the file with an undamaged one",
-            reason=f"its content is none of {', '.join(FORMATS)}" if is_other else str(error),
+            reason=reason,
         ) from error
 
 

@@ -48,16 +48,19 @@ def test_pictures_get_the_probabilities_of_the_network(cli, run, photos) -> None
 
 def test_the_others_are_predicted_when_some_cannot_be_read(cli, run, photos, tmp_path) -> None:
     (tmp_path / "wrong.png").write_bytes(b"nothing")
+    (tmp_path / "hollow.png").touch()
     (tmp_path / "empty").mkdir()
-    outcome = cli("predict", run, "photos/a.png", "missing.png", "wrong.png", "empty", "photos/b.png")
+    outcome = cli("predict", run, "photos/a.png", "missing.png", "wrong.png", "hollow.png", "empty", "photos/b.png")
     assert outcome.code == 1
     assert [line.split()[0] for line in outcome.out.splitlines()] == ["photos/a.png", "photos/b.png"]
     assert re.findall("^error: (.*)$", outcome.err, re.MULTILINE) == [
         "empty has no pictures",
         "there is no file missing.png",
         "wrong.png can't be read as a picture",
+        "hollow.png can't be read as a picture",
     ]
-    assert "2 pictures predicted, 3 errors" in outcome.err
+    assert "hollow.png can't be read as a picture\n  = why: the file is empty\n" in outcome.err
+    assert "2 pictures predicted, 4 errors" in outcome.err
 
 
 def test_the_sheet_holds_everything_and_requests_nothing(cli, run, photos, tmp_path) -> None:
