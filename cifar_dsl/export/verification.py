@@ -20,7 +20,7 @@ _BATCH = 8
 _SPREAD = 0.05  # of weights that all start at 0
 _MODULES = frozenset({"fnmatch", "functools", "torch", "torch.nn", "typing"})  # that a printed file imports
 _BUILTINS = frozenset({"compile", "delattr", "eval", "exec", "getattr", "globals", "locals", "open", "setattr", "vars"})
-_REPORT = "please report it, with the spec: this is a bug of the export"
+REPORT = "please report it, with the spec: this is a bug of the export"
 _RELATIVE = 1e-5  # by which scores may differ, of the largest one
 
 
@@ -115,7 +115,7 @@ def require_close(comparison: Comparison, tolerance: float, what: str, *, is_inf
     raise UserError(
         f"{what} doesn't compute what the network computes: scores differ by up to {comparison.difference:.3g}, "
         f"the largest score is {comparison.largest:.3g}; nothing was written",
-        _REPORT,
+        REPORT,
     )
 
 
@@ -144,13 +144,13 @@ def check_source(text: str, module: "nn.Module", image: Shape) -> Comparison:
     ours, theirs = _described(module), _described(printed)
     if ours != theirs:
         wrong = next(pair for pair in zip_longest(ours, theirs, fillvalue="none") if pair[0] != pair[1])
-        raise UserError(f"the printed network has other weights: {wrong[1]} in place of {wrong[0]}", _REPORT)
+        raise UserError(f"the printed network has other weights: {wrong[1]} in place of {wrong[0]}", REPORT)
     printed.load_state_dict(module.state_dict())
     inputs = [normalized(example(image, count)) for count in BATCHES]
     try:
         comparison = compare(module, printed.eval(), inputs)
     except (RuntimeError, TypeError) as error:
-        raise UserError("the printed network can't be run", _REPORT, reason=str(error).partition("\n")[0]) from error
+        raise UserError("the printed network can't be run", REPORT, reason=str(error).partition("\n")[0]) from error
     require_equal(comparison, "the printed network")
     return comparison
 

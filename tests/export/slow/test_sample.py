@@ -30,22 +30,26 @@ def test_pt2(dtype: str) -> None:
     assert files.pt2(subject_of("residual"), dtype).comparison.difference == 0
 
 
-@pytest.mark.parametrize("has_recorder", [True, False])
-def test_onnx(has_recorder: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By both exporters of torch: the one that records a run, and where that fails, the one for programs."""
+@pytest.mark.parametrize("fault", ["", "unknown operator", "records two images"])
+def test_onnx(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By both exporters of torch: the one that records a run, and where its file isn't right, the one for programs."""
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
     used, export = [], torch.onnx.export
 
     def recorded(*arguments: Any, dynamo: bool, **named: Any) -> Any:
         used.append(dynamo)
-        if not (has_recorder or dynamo):
-            raise torch.onnx.OnnxExporterError("unknown operator")
+        if fault == "unknown operator" and not dynamo:
+            raise torch.onnx.OnnxExporterError(fault)
+        if fault == "records two images" and len(used) == 1:
+            del named["dynamic_axes"]
         return export(*arguments, dynamo=dynamo, **named)
 
     monkeypatch.setattr("torch.onnx.export", recorded)
+    if fault == "records two images":
+        monkeypatch.setattr(files, "_TranslatedOnnx", files._RecordedOnnx)  # which takes less time
     exported = files.onnx(subject_of("residual"))
-    assert used == ([False, False] if has_recorder else [False, True])  # a program is translated once
+    assert used == {"unknown operator": [False, True], "": [False] * 2, "records two images": [False] * 3}[fault]
     model = onnx.load_from_string(exported.content)
     for place, name in ((model.graph.input, "images"), (model.graph.output, "scores")):
         assert [one.name for one in place] == [name]
