@@ -63,18 +63,8 @@ class Omission:
         "cifar-dsl compare baseline residual --data shapes --until-decided",
     ),
     common=(
-        *(
-            "--seeds",
-            "--epochs",
-            "--set",
-            "--dry-run",
-            "--data",
-            "--fast",
-            "--baseline",
-            "--until-decided",
-            "--no-train",
-        ),
-        *("--sort", "--out", "--open", "--jobs", "--device"),
+        *("--seeds", "--epochs", "--set", "--dry-run", "--data", "--fast", "--baseline", "--until-decided"),
+        *("--no-train", "--out", "--open", "--jobs", "--device"),
     ),
 )
 @arguments.specs
