@@ -66,7 +66,7 @@ EXPECTED_SKIPS = re.compile(
     "this build of torch has no CUDA|"
     "needs a CUDA GPU|Ray is not installed|could not import '(mlflow|wandb|zensical)'"
     "|lark's strict mode compares terminals with it|Chromium|other C libraries|how much memory is in use"
-    "|the playground isn't built|no (Neovim|Emacs|Emacs with eglot|Vim) on the PATH|no vim-lsp in"
+    "|the playground isn't built|no (Neovim|Emacs|Emacs with eglot|Vim) on the PATH|no vim-lsp in|no LaTeX with TikZ"
 )
 
 

@@ -16,8 +16,9 @@ _SPECIAL = {
     "'": r"\textquotesingle{}",
 }
 _ANCHORS = {"start": "base west", "middle": "base"}
-_HEAD = r"""% {name}: in a paper, \input this file. The preamble needs \usepackage{{tikz}}, \usepackage{{textcomp}} and
-% \usepackage[T1]{{fontenc}}. \resizebox{{\columnwidth}}{{!}}{{\input{{...}}}} fits it into a column.
+_HEAD = r"""% {name}: in a paper, \input this file. The preamble needs \usepackage{{tikz}}, \usepackage{{textcomp}},
+% \usepackage[T1]{{fontenc}} and a scalable font, such as \usepackage{{lmodern}}.
+% \resizebox{{\columnwidth}}{{!}}{{\input{{...}}}} fits it into a column.
 """
 
 
@@ -59,4 +60,6 @@ def _point(point: Point) -> str:
 
 
 def _escaped(text: str) -> str:
+    """The text for LaTeX. A letter that LaTeX sets only with further packages becomes `?`, as in a PDF."""
+    text = text.encode("cp1252", "replace").decode("cp1252")
     return "".join(_SPECIAL.get(letter, letter) for letter in text)
