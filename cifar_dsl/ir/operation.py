@@ -90,6 +90,10 @@ class Operation(Declaration):
     is_join: ClassVar[bool] = False
     is_norm: ClassVar[bool] = False  # whether it normalises; `select norm` in a group of `train` matches its parameters
     is_idempotent: ClassVar[bool] = False  # whether it leaves its own outputs as they are, as `relu` does
+    # Whether applying it after a maximum gives the same as before, as for `relu`: numbers and gradients bit for bit,
+    # apart from the sign of a zero. It leaves each number as it is or sets it to a bound, where the gradient is 0.
+    commutes_with_max: ClassVar[bool] = False
+    takes_maxima: ClassVar[bool] = False  # whether each number of the output is the maximum of a window of the input
     missing_axes: ClassVar[Missing | None] = None  # None if its calls have no pattern
     takes_only_batch: ClassVar[bool] = False  # whether it uses nothing of its input but the number of images
     family: ClassVar[str] = "other"

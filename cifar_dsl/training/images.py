@@ -31,9 +31,13 @@ class Images:
     mean: Tensor  # (C,) float32, of the training images as they are in `pixels`
     class_images: tuple[int, ...] = ()  # the number of training images of each class
     rows: Tensor = field(init=False)  # (N * H * W, C): the pixels, one per row
+    _scales: Tensor = field(init=False)  # (W, C): `scale` and `offset` for each pixel of a row, so that a CPU computes
+    _offsets: Tensor = field(init=False)  # a row of W * C numbers with vector instructions, instead of C at a time
 
     def __attrs_post_init__(self) -> None:
         self.rows = self.pixels.flatten(0, 2)
+        width = self.pixels.shape[2]
+        self._scales, self._offsets = self.scale.repeat(width, 1), self.offset.repeat(width, 1)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,7 +52,7 @@ class Images:
 
     def normalized(self, values: Tensor) -> Tensor:
         """(B, H, W, C), as in `pixels` -> (B, C, H, W) float32, normalized."""
-        return normalized(values, self.scale, self.offset)
+        return normalized(values, self._scales, self._offsets)
 
 
 @frozen
@@ -134,7 +138,7 @@ def normalization(recipe: Recipe, measured: Standardization) -> Standardization:
 
 
 def normalized(values: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
-    """Values (B, H, W, C) times `scale` plus `offset`, (C,) each, as network inputs: (B, C, H, W) float32."""
+    """Values (B, H, W, C) times `scale` plus `offset`, (C,) or (W, C) each, as network inputs: (B, C, H, W) float32."""
     return torch.addcmul(offset, values.to(torch.float32), scale).permute(0, 3, 1, 2)
 
 

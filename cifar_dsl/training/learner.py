@@ -23,7 +23,8 @@ from cifar_dsl.training.engines import Engine, Step
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
-from cifar_dsl.training.lowering.torch_module import build_module, resolve
+from cifar_dsl.training.lowering.torch_module import resolve
+from cifar_dsl.training.lowering.training_module import build_training_module
 from cifar_dsl.training.malloc_tuning import keep_freed_memory
 from cifar_dsl.training.objective import ExitSums, Objective, new_sum
 from cifar_dsl.training.optimizers import Optimizers
@@ -107,7 +108,7 @@ class Learner:
     def __attrs_post_init__(self) -> None:
         device = self.device
         keep_freed_memory(device)
-        self.module = build_module(self.graph, self.name, self.seed)
+        self.module = build_training_module(self.graph, self.name, self.seed, device)
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         whiten(self.module, self.graph, self.images)
         self._copy_start()
@@ -267,7 +268,8 @@ class Learner:
                 loss, *losses = (self._objective.reduced(each) for each in (loss, *losses))
         with self.span("backward"):
             if number == 0:
-                self.module.zero_grad(set_to_none=True)
+                for parameter in self._optimizers.parameters:  # `zero_grad` would search the network for them
+                    parameter.grad = None
             if self._optimizers.parameters and self._learns:
                 kept = [self.recipe.keep.kept_of(each) for each in self._batches]
                 share = self._objective.share(minimized, kept[number], sum(kept))

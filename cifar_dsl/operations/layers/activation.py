@@ -28,6 +28,7 @@ class Relu(_Activation):
     """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
 
     is_idempotent = True
+    commutes_with_max = True
     execution = Execution(saves=OUTPUT, can_overwrite=True)
 
     def lower(self, x: Shape) -> Lowering:
@@ -132,6 +133,7 @@ class Relu6(_Activation):
     """min(max(0, x), 6). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html."""
 
     is_idempotent = True
+    commutes_with_max = True
 
     def lower(self, x: Shape) -> Lowering:
         return Lowering.to("torch.nn.ReLU6")
@@ -203,6 +205,7 @@ class Hardtanh(_Activation):
     """
 
     is_idempotent = True
+    commutes_with_max = True
 
     low: float = argument(Float(), "the smallest output", default=-1.0)
     high: float = argument(Float(), "the largest output", default=1.0)

@@ -59,6 +59,7 @@ class MaxPool(_Pool):
     """
 
     execution = Execution(saves=_input_and_indices)
+    takes_maxima = True
 
     kernel: tuple[int, int] = argument(Pair(1), "height and width of the kernel")
     stride: tuple[int, int] | str = argument(
@@ -209,6 +210,7 @@ class AdaptiveMaxPool(_AdaptivePool):
     """
 
     execution = Execution(saves=_input_and_indices)
+    takes_maxima = True
 
     size: tuple[int, int] = argument(Pair(1), "height and width of the output")
 

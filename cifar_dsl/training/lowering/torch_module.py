@@ -106,14 +106,24 @@ class Network(Body):
         return outputs  # type: ignore[no-any-return]
 
 
-def build_module(graph: Graph, name: str, seed: int) -> Network:
+def build_module(
+    graph: Graph,
+    name: str,
+    seed: int,
+    *,
+    modules: Mapping[str, type] = MODULES,
+    instead: Mapping[int, Lowering] = MappingProxyType({}),
+) -> Network:
     """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32; see `Network.forward`.
+
+    `modules` are the targets of lowerings that aren't torch's, or that replace torch's. `instead` are modules of
+    layers without parameters, by the value that the layer makes.
 
     A weight depends only on `seed` and on its path and shape, so a stage that two specs share starts from the same
     weights in both.
     """
     with torch.device("meta"):
-        module = _Builder(graph).network(name)
+        module = _Builder(graph, modules, instead).network(name)
     _allocate(module)
     initialize(module, graph, seed)
     for node in graph.nodes:
@@ -152,8 +162,10 @@ def resolve(target: str, ours: Mapping[str, Any] = MappingProxyType({})) -> Any:
 
 
 class _Builder:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, modules: Mapping[str, type], instead: Mapping[int, Lowering]) -> None:
         self._graph = graph
+        self._modules = modules
+        self._instead = instead
         self._wiring = Wiring(graph)
         self._owners: dict[str, nn.Module] = {}  # modules of layers with parameters, by path
 
@@ -186,7 +198,7 @@ class _Builder:
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
             return Body(stage.label, *self._contents(stage))
-        module: nn.Module = make(self._wiring.lowering(stage), MODULES)
+        module: nn.Module = make(self._instead.get(stage.output) or self._wiring.lowering(stage), self._modules)
         if stage.parameters:
             self._owners[stage.path] = module
         return module
