@@ -17,6 +17,7 @@ from cifar_dsl.training.evaluation import evaluate
 from cifar_dsl.training.generators import generators_preserved
 from cifar_dsl.training.images import load_images
 from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.lowering.training_module import build_training_module
 
 COUNT, BATCH, EPOCHS = 50, 16, 3  # the last batch holds 2 images
 
@@ -400,11 +401,11 @@ def float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks are trained in float64, from images in float32 on, and evaluated in float32."""
     single = Tensor.float
     monkeypatch.setattr(Tensor, "float", lambda x: x.double() if torch.is_grad_enabled() else single(x))
-    monkeypatch.setattr("cifar_dsl.training.learner.build_module", in_float64)
+    monkeypatch.setattr("cifar_dsl.training.learner.build_training_module", in_float64)
 
 
 def in_float64(*arguments: object) -> nn.Module:
-    module = build_module(*arguments).double()
+    module = build_training_module(*arguments).double()
     module.register_forward_pre_hook(lambda _, inputs: tuple(one.double() for one in inputs))
     return module
 
