@@ -139,7 +139,7 @@ def test_a_summed_bias_changes_nothing_but_the_order_of_its_sum(convolution):
 
 
 def test_a_summed_bias_needs_a_bias_in_training_and_float32(monkeypatch):
-    """Frozen biases, tests and half precision use torch's own convolution."""
+    """Frozen biases, tests, half precision and compiled networks use torch's own convolution."""
     calls = []
     summed = "cifar_dsl.training.lowering.training_module._SummedBias.apply"
     monkeypatch.setattr(summed, lambda *arguments: calls.append(1) or torch.conv2d(*arguments[:3]))
@@ -150,6 +150,9 @@ def test_a_summed_bias_needs_a_bias_in_training_and_float32(monkeypatch):
         with torch.no_grad():
             module(x)
         with torch.autocast("cpu", torch.bfloat16):
+            module(x)
+        with monkeypatch.context() as compiling:
+            compiling.setattr("torch.compiler.is_compiling", lambda: True)
             module(x)
         assert not calls
         module(x)
