@@ -86,7 +86,7 @@ def _without(side: str) -> AbstractContextManager[object]:
     from torch.nn import Conv2d
 
     from cifar_dsl.training.images import Images, normalized
-    from cifar_dsl.training.lowering.training_module import SummedBiasConv2d
+    from cifar_dsl.training.lowering.cpu_modules import SummedBiasConv2d
 
     match side:
         case "memory given back":
@@ -94,7 +94,7 @@ def _without(side: str) -> AbstractContextManager[object]:
         case "nothing overwritten":
             return mock.patch("cifar_dsl.analysis.wiring.overwriting", return_value=frozenset())
         case "activation first":
-            return mock.patch("cifar_dsl.training.lowering.training_module.pooled_first", return_value={})
+            return mock.patch("cifar_dsl.training.lowering.torch_module.pooled_first", return_value={})
         case "biases by oneDNN":
             return mock.patch.object(SummedBiasConv2d, "forward", Conv2d.forward)
         case "pixel by pixel":

@@ -23,8 +23,7 @@ from cifar_dsl.training.engines import Engine, Step
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
-from cifar_dsl.training.lowering.torch_module import resolve
-from cifar_dsl.training.lowering.training_module import build_training_module
+from cifar_dsl.training.lowering.torch_module import build_training_module, resolve
 from cifar_dsl.training.malloc_tuning import keep_freed_memory
 from cifar_dsl.training.objective import ExitSums, Objective, new_sum
 from cifar_dsl.training.optimizers import Optimizers

@@ -16,8 +16,7 @@ from cifar_dsl.training import draws
 from cifar_dsl.training.evaluation import evaluate
 from cifar_dsl.training.generators import generators_preserved
 from cifar_dsl.training.images import load_images
-from cifar_dsl.training.lowering.torch_module import build_module
-from cifar_dsl.training.lowering.training_module import build_training_module
+from cifar_dsl.training.lowering.torch_module import build_module, build_training_module
 
 COUNT, BATCH, EPOCHS = 50, 16, 3  # the last batch holds 2 images
 

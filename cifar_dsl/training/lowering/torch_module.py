@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from cifar_dsl.analysis.reordering import pooled_first
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
-from cifar_dsl.training.lowering import chance_modules, modules, pattern_modules, weight_modules
+from cifar_dsl.training.lowering import chance_modules, cpu_modules, modules, pattern_modules, weight_modules
 from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize
 
 # By the key that an operation is lowered to.
@@ -106,24 +107,26 @@ class Network(Body):
         return outputs  # type: ignore[no-any-return]
 
 
-def build_module(
-    graph: Graph,
-    name: str,
-    seed: int,
-    *,
-    modules: Mapping[str, type] = MODULES,
-    instead: Mapping[int, Lowering] = MappingProxyType({}),
-) -> Network:
+def build_module(graph: Graph, name: str, seed: int) -> Network:
     """The network as a module on the CPU: (N, C, H, W) float32 -> (N, classes) float32; see `Network.forward`.
-
-    `modules` are the targets of lowerings that aren't torch's, or that replace torch's. `instead` are modules of
-    layers without parameters, by the value that the layer makes.
 
     A weight depends only on `seed` and on its path and shape, so a stage that two specs share starts from the same
     weights in both.
     """
+    return _built(_Builder(graph), name, seed)
+
+
+def build_training_module(graph: Graph, name: str, seed: int, device: torch.device) -> Network:
+    """As `build_module`, for training on a device: a CPU has layers that take less time, with the same tensors."""
+    if device.type != "cpu":
+        return build_module(graph, name, seed)
+    return _built(_Builder(graph, MODULES | cpu_modules.modules_for_cpu(), pooled_first(graph)), name, seed)
+
+
+def _built(builder: "_Builder", name: str, seed: int) -> Network:
+    graph = builder.graph
     with torch.device("meta"):
-        module = _Builder(graph, modules, instead).network(name)
+        module = builder.network(name)
     _allocate(module)
     initialize(module, graph, seed)
     for node in graph.nodes:
@@ -162,16 +165,23 @@ def resolve(target: str, ours: Mapping[str, Any] = MappingProxyType({})) -> Any:
 
 
 class _Builder:
-    def __init__(self, graph: Graph, modules: Mapping[str, type], instead: Mapping[int, Lowering]) -> None:
-        self._graph = graph
-        self._modules = modules
+    """Builds modules of `targets`, which lowerings name. `instead` are other lowerings, by the value of their node."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        targets: Mapping[str, type] = MODULES,
+        instead: Mapping[int, Lowering] = MappingProxyType({}),
+    ) -> None:
+        self.graph = graph
+        self._targets = targets
         self._instead = instead
         self._wiring = Wiring(graph)
         self._owners: dict[str, nn.Module] = {}  # modules of layers with parameters, by path
 
     def network(self, name: str) -> Network:
         """The module of the whole graph."""
-        return Network(name, *self._contents(self._graph.body))
+        return Network(name, *self._contents(self.graph.body))
 
     def _contents(
         self, scope: Scope
@@ -198,7 +208,7 @@ class _Builder:
     def _child(self, stage: Stage) -> nn.Module:
         if isinstance(stage, Scope):
             return Body(stage.label, *self._contents(stage))
-        module: nn.Module = make(self._instead.get(stage.output) or self._wiring.lowering(stage), self._modules)
+        module: nn.Module = make(self._instead.get(stage.output) or self._wiring.lowering(stage), self._targets)
         if stage.parameters:
             self._owners[stage.path] = module
         return module

@@ -14,8 +14,8 @@ from cifar_dsl.analysis.reordering import pooled_first
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph
 from cifar_dsl.operations.layers.base import LAYERS
-from cifar_dsl.training.lowering.torch_module import Network, build_module
-from cifar_dsl.training.lowering.training_module import PooledFirst, SummedBiasConv2d, build_training_module
+from cifar_dsl.training.lowering.cpu_modules import PooledFirst, SummedBiasConv2d
+from cifar_dsl.training.lowering.torch_module import Network, build_module, build_training_module
 
 SPECS = Path(__file__).parents[3] / "specs"
 
@@ -141,7 +141,7 @@ def test_a_summed_bias_changes_nothing_but_the_order_of_its_sum(convolution):
 def test_a_summed_bias_needs_a_bias_in_training_and_float32(monkeypatch):
     """Frozen biases, tests, half precision and compiled networks use torch's own convolution."""
     calls = []
-    summed = "cifar_dsl.training.lowering.training_module._SummedBias.apply"
+    summed = "cifar_dsl.training.lowering.cpu_modules._SummedBias.apply"
     monkeypatch.setattr(summed, lambda *arguments: calls.append(1) or torch.conv2d(*arguments[:3]))
     x = torch.randn(2, 3, 32, 32)
     for model, count in (("conv(4, 3)", 1), ("conv(4, 3, frozen=all)", 0), ("conv(4, 3, bias=false)", 0)):

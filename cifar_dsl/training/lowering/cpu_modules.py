@@ -1,6 +1,6 @@
-"""The module that a training uses: an ordinary one, or on a CPU one that takes less time for the same numbers.
+"""Modules that take less time than torch's for the same numbers, when a network trains on a CPU.
 
-Both have the same tensors by the same names. `Spec.build` and exports use the ordinary module.
+They have the same tensors by the same names. `Spec.build` and exports use the ordinary ones.
 """
 
 from typing import Any
@@ -8,20 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cifar_dsl.analysis.reordering import pooled_first
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.ir import Graph
-from cifar_dsl.training.lowering.torch_module import MODULES, Network, build_module
 
 
-def build_training_module(graph: Graph, name: str, seed: int, device: torch.device) -> Network:
-    """As `build_module`, on the CPU, for training on a device."""
-    if device.type != "cpu":
-        return build_module(graph, name, seed)
-    modules = MODULES | {"pooled_first": PooledFirst}
+def modules_for_cpu() -> dict[str, type[nn.Module]]:
+    """The modules that this processor trains with, by the key or the name in torch that a layer is lowered to."""
+    modules: dict[str, type[nn.Module]] = {"pooled_first": PooledFirst}
     if torch.backends.cpu.get_cpu_capability() == "AVX2":
         modules["torch.nn.Conv2d"] = SummedBiasConv2d
-    return build_module(graph, name, seed, modules=modules, instead=pooled_first(graph))
+    return modules
 
 
 class PooledFirst(nn.Module):
