@@ -14,6 +14,7 @@ from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
 from cifar_dsl.foundation.errors import LockedError, RunError
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, small_number
 from cifar_dsl.language.diagnostics.render import visible
 from cifar_dsl.runs import WHITENING, EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord
@@ -45,12 +46,13 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 def list_(runs: Path, as_json: bool) -> None:
     """List all runs with their status, and the next epoch of each interrupted run."""
-    listed = list(entries(_folder(runs)))
-    if as_json:
-        print_json([_fields(entry) for entry in listed], indent=2)
-        return
-    for line in _table([(entry, entry.state, *entry.size_and_change()) for entry in listed]):
-        print_result(line)
+    with without_collections():
+        listed = list(entries(_folder(runs)))
+        if as_json:
+            print_json([_fields(entry) for entry in listed], indent=2)
+            return
+        for line in _table([(entry, entry.state, *entry.size_and_change()) for entry in listed]):
+            print_result(line)
     if not listed:
         note(f"no runs in {runs}")
 
@@ -214,8 +216,10 @@ def _table(rows: Sequence[tuple[FoundRun, str, int, datetime]]) -> list[str]:
     if not rows:
         return []
     changed = [_settings(entry) for entry, *_ in rows]
-    heading = ["spec", "seed", "status", "accuracy", "last written", "size", *(["set"] if any(changed) else []), "path"]
-    cells = [heading]
+    shows_settings = any(changed)
+    cells = [
+        ["spec", "seed", "status", "accuracy", "last written", "size", *(["set"] if shows_settings else []), "path"]
+    ]
     for (entry, status, size, time), settings in zip(rows, changed, strict=True):
         accuracy = entry.result.accuracy if entry.result else None
         cells.append(
@@ -226,7 +230,7 @@ def _table(rows: Sequence[tuple[FoundRun, str, int, datetime]]) -> list[str]:
                 "" if accuracy is None else accuracy_in_percent(accuracy),
                 f"{time.astimezone():%Y-%m-%d %H:%M}",
                 in_short(size, "B"),
-                *([settings] if any(changed) else []),
+                *([settings] if shows_settings else []),
                 str(entry.path),
             ]
         )

@@ -112,11 +112,11 @@ def trained_of(
     diverged: list[int] = []
     times: list[float] = []
     for run in runs_in_place(runs, fingerprint):
-        record = run.record()
+        complete = run.complete()
+        record, result = complete.record, complete.result
         check_place(run.path, record)
         if record.data.digest != digest or record.seed in accuracies or record.seed in diverged:
             continue
-        result = run.result()
         times.append(result.time_s)
         found = result.accuracy if accuracy is None or result.accuracy is None else accuracy(run)
         if found is None:

@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
@@ -37,9 +36,10 @@ def walk(
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    with suppress(OSError):
+    try:
         return entry.is_dir()
-    return False
+    except OSError:
+        return False
 
 
 def make_folder(path: Path) -> None:

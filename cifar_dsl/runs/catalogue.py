@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,9 +15,9 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
-from cifar_dsl.runs.folder import Run, restore, run_folders
+from cifar_dsl.runs.folder import Run, folders_with_runs, restore
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import FOLDER, RECORD, partial_path
+from cifar_dsl.runs.places import FOLDER, PLACE, RECORD, WEIGHTS, partial_path
 from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
 
 # Times of files that `datetime` can hold, in any time zone; a wrong clock writes others.
@@ -75,7 +75,12 @@ class FoundRun:
 
     def files(self) -> dict[Path, os.stat_result]:
         """All its files, without those that disappear meanwhile."""
-        return {Path(path): status for path, status in self._statuses()}
+        found = {}
+        for folder, _, names in walk(self.path):
+            for path in (folder / name for name in sorted(names)):
+                with suppress(OSError):
+                    found[path] = os.lstat(str(path))
+        return found
 
     def size(self) -> int:
         """The size of all its files, in bytes."""
@@ -87,36 +92,51 @@ class FoundRun:
 
     def size_and_change(self) -> tuple[int, datetime]:
         """Both, by asking the system for each file once."""
-        statuses = [status for _, status in self._statuses()]
-        size = sum(status.st_size for status in statuses)
-        latest = max((status.st_mtime for status in statuses), default=0)
-        return size, datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
-
-    def _statuses(self) -> Iterator[tuple[str, os.stat_result]]:
+        size, latest = 0, 0.0
         for folder, _, names in walk(self.path):
-            for path in (f"{folder}{os.sep}{name}" for name in sorted(names)):  # a Path takes longer than the call
-                with suppress(OSError):
-                    yield path, os.lstat(path)
+            for name in names:
+                try:
+                    status = os.lstat(f"{folder}{os.sep}{name}")  # a Path takes longer than the call
+                except OSError:
+                    continue
+                size += status.st_size
+                latest = max(latest, status.st_mtime)
+        return size, datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
 
 
 def entries(folder: Path) -> Iterator[FoundRun]:
     """The runs in `folder`, which may itself be a run, by path. Runs that a crash left beside their place move back."""
     if folder.name in {"", ".."}:  # names no run folder
         folder = folder.resolve()
-    paths = [folder, partial_path(folder)] if FOLDER.fullmatch(folder.name) else list(run_folders(folder))
-    for path in paths:
-        restore(_place(path))
-    for path in sorted({path if path.is_dir() else _place(path) for path in paths}, key=_order):
-        if path.is_dir():
-            yield entry_of(_place(path), path)
+    if FOLDER.fullmatch(folder.name):
+        found = [(folder.parent, [folder.name, partial_path(folder).name])]
+    else:
+        found = sorted(folders_with_runs(folder), key=lambda one: natural_order(one[0]))
+    for above, names in found:
+        for name in _names_of_places(above, names):
+            path = above / name
+            entry = entry_of(path.with_name(_place(name)) if "." in name else path, path)
+            # Of most runs, the files say enough; others can have moved or gone meanwhile.
+            if entry.status is Status.COMPLETE or path.is_dir():
+                yield entry
 
 
-def _place(path: Path) -> Path:
-    return path.with_name(path.name.partition(".")[0])
+def _names_of_places(above: Path, names: Collection[str]) -> list[str]:
+    """The names of runs in a folder, by seed, once those that a crash left beside their place have moved back."""
+    if all(PLACE.fullmatch(name) for name in names):
+        return sorted(names, key=_order)
+    for name in names:
+        restore(above / _place(name))
+    found = {name if (above / name).is_dir() else _place(name) for name in names}
+    return sorted((name for name in found if (above / name).is_dir()), key=_order)
 
 
-def _order(path: Path) -> tuple[object, int, str]:
-    return natural_order(path.parent), int(_place(path).name.removeprefix("seed-")), path.name
+def _place(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _order(name: str) -> tuple[int, str]:
+    return int(_place(name).removeprefix("seed-")), name
 
 
 def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
@@ -124,14 +144,15 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
 
     With `is_ours`, the caller holds the lock, so another process can't be training the run.
     """
-    if path.suffix in {".replaced", ".removed"}:
+    suffix = path.suffix
+    if suffix in {".replaced", ".removed"}:
         return FoundRun(place, path, Status.LEFTOVER)
     run = Run(path)
-    if path.suffix == ".partial":
+    if suffix == ".partial":
         return _unfinished(place, run, is_running=not is_ours and is_locked(place))
     try:
         record, result = run.record(), run.unverified_result()
-        has_weights = run.weights.is_file()
+        has_weights = os.path.isfile(f"{path}{os.sep}{WEIGHTS}")  # noqa: PTH113  a Path takes longer than the call
         if result.accuracy is not None and not has_weights and run.weights.exists():
             raise damaged(run.weights)
     except RunError as error:

@@ -1,11 +1,10 @@
 """Complete runs: finding and reading them."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import cattrs
 
 from cifar_dsl.compiler import Analysis, analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
@@ -36,11 +35,12 @@ from cifar_dsl.runs.records import (
     RunRecord,
     RunResult,
     damaged,
-    from_json,
     read_record,
     read_text,
+    record_of,
+    records_of,
 )
-from cifar_dsl.runs.sums import damage, recorded_digests
+from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests
 
 
 @frozen
@@ -73,7 +73,7 @@ class Run:
 
     def record(self) -> RunRecord:
         """The record, written at the start. Raises RunError."""
-        return read_record(self.path / RECORD, RunRecord)
+        return read_record(f"{self.path}{os.sep}{RECORD}", RunRecord)
 
     def is_of(self, identity: RunIdentity) -> bool:
         """Whether it is a run of this training; False if its record is damaged. Raises NewerRunError."""
@@ -90,18 +90,20 @@ class Run:
         Everything that uses a result reads it here. Where the run was found by its place, `check_place` holds that it
         belongs there; `verification` also reads the weights.
         """
-        return self.record_and_result()[1]
+        return self.complete().result
 
-    def record_and_result(self) -> tuple[RunRecord, RunResult]:
-        """Both, each read once; see `record` and `result`. Raises RunError."""
-        record, result = self.record(), self.unverified_result()
-        for error in damage(self.path, recorded_digests(self.path, record, result), weights=False):
+    def complete(self) -> "CompleteRun":
+        """The record and the result, with the files that they were verified with; see `result`. Raises RunError."""
+        files = SmallFiles(self.path)
+        record = record_of(files.content(RECORD), self.path / RECORD, RunRecord)
+        result = record_of(files.content(RESULT), self.path / RESULT, RunResult)
+        for error in damage(files, recorded_digests(files, record, result), weights=False):
             raise error
-        return record, result
+        return CompleteRun(self, record, result, files)
 
     def unverified_result(self) -> RunResult:
         """The result as `result.json` has it, for lists of runs. Raises RunError."""
-        return read_record(self.path / RESULT, RunResult)
+        return read_record(f"{self.path}{os.sep}{RESULT}", RunResult)
 
     def analysis(self) -> Analysis:
         """The network and recipe of the run's spec, which are those that were trained. Raises RunError, SpecError."""
@@ -124,11 +126,25 @@ class Run:
 
     def metrics(self) -> list[EpochMetrics]:
         """The metrics of each epoch. Raises RunError."""
-        path = self.path / METRICS
-        try:
-            return [from_json(line, EpochMetrics) for line in read_text(path).splitlines()]
-        except (ValueError, cattrs.BaseValidationError) as error:
-            raise damaged(path, error) from error
+        return _metrics(SmallFiles(self.path))
+
+
+@frozen(eq=False)
+class CompleteRun:
+    """A complete run whose small files are those that were written, each read once."""
+
+    run: Run
+    record: RunRecord
+    result: RunResult
+    files: SmallFiles
+
+    def metrics(self) -> list[EpochMetrics]:
+        """The metrics of each epoch. Raises RunError."""
+        return _metrics(self.files)
+
+
+def _metrics(files: SmallFiles) -> list[EpochMetrics]:
+    return records_of(files.content(METRICS), files.folder / METRICS, EpochMetrics)
 
 
 def check_place(place: Path, record: RunRecord) -> None:
@@ -204,7 +220,7 @@ def find_runs(root: Path, fingerprint: str) -> list[Run]:
     seeds: dict[Run, int] = {}
     for run in runs_in_place(root, fingerprint):
         with suppress(RunError):  # it is damaged, incomplete, or in the wrong place
-            record, _ = run.record_and_result()
+            record = run.complete().record
             check_place(run.path, record)
             seeds[run] = record.seed
     return sorted(seeds, key=lambda run: (seeds[run], run.path))
@@ -258,7 +274,14 @@ def complete_runs(folder: Path) -> Iterator[Run]:
 
 def run_folders(folder: Path) -> Iterator[Path]:
     """The folders below `folder` with the names of complete, partial, replaced and removed runs; not those in runs."""
+    for above, names in folders_with_runs(folder):
+        yield from (above / name for name in names)
+
+
+def folders_with_runs(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Like `run_folders`: each folder that holds some, with their names."""
     for above, names, _ in walk(folder):
-        runs = {name for name in names if FOLDER.fullmatch(name)}
-        names[:] = set(names) - runs
-        yield from (above / name for name in runs)
+        runs = [name for name in names if FOLDER.fullmatch(name)]
+        names[:] = [name for name in names if not FOLDER.fullmatch(name)]
+        if runs:
+            yield above, runs

@@ -153,6 +153,11 @@ def read_predictions(path: Path) -> Predictions | None:
         return None
     except OSError as error:
         raise unreadable(path, error) from error
+    return predictions_of(content, path)
+
+
+def predictions_of(content: bytes, path: Path) -> Predictions:
+    """The predictions in a file with this content. Raises RunError, which names `path`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if any(member.file_size > _LARGEST for member in archive.infolist()):

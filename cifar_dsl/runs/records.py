@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -343,6 +344,35 @@ def _is_tuple(cls: Any) -> bool:
     return get_origin(cls) is tuple
 
 
+_known: dict[tuple[Any, str], Any] = {}  # parts of records by their class and content
+_MOST_KNOWN = 1024
+_LARGEST_KNOWN = 4096  # characters of their content
+
+
+def _shared(value: Any, cls: Any, structure: Callable[[Any, Any], Any]) -> Any:
+    """The part of a record, structured once: the runs of a folder share dataset, machine, spec and classes."""
+    try:
+        content = repr(value)  # unlike a comparison, it tells 1 from true
+    except RecursionError:
+        content = ""
+    if not 0 < len(content) <= _LARGEST_KNOWN:
+        return structure(value, cls)
+    key = (cls, content)
+    if (known := _known.get(key)) is None:
+        known = structure(value, cls)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = known
+    return known
+
+
+def _as_shared_tuple(value: Any, cls: Any) -> tuple[Any, ...]:
+    if value == []:
+        return ()
+    shared: tuple[Any, ...] = _shared(value, cls, _as_tuple)
+    return shared
+
+
 def _as_tuple(value: Any, cls: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise _ValueError(f"is {value!r:.40}, not a list")
@@ -392,7 +422,9 @@ _reader.register_structure_hook(str, _as_text)
 _reader.register_structure_hook(int, _as_integer)
 _reader.register_structure_hook(bool, _as_bool)
 _reader.register_structure_hook(float, _as_number)
-_reader.register_structure_hook_func(_is_tuple, _as_tuple)
+_reader.register_structure_hook_func(_is_tuple, _as_shared_tuple)
+for _part in (SpecIdentity, DataRecord, Machine, Standardization):
+    _reader.register_structure_hook(_part, partial(_shared, structure=make_dict_structure_fn(_part, _reader)))
 
 # run.json is flat, in this order since schema 1.
 _SPEC_KEYS = tuple(field.name for field in fields(SpecIdentity))
@@ -465,15 +497,35 @@ def from_json(text: str, cls: type[T]) -> T:
     return _reader.structure(fields, cls)
 
 
-def read_record(path: Path, cls: type[T]) -> T:
-    """The record in a file. Raises RunError; NewerRunError if only a newer version can read it."""
+def read_record(path: Path | str, cls: type[T]) -> T:
+    """The record in a file. Raises RunError; NewerRunError if only a newer version can read it.
+
+    For a list of thousands of runs, `path` is a text, because a Path takes as long as reading the file.
+    """
     try:
-        return from_json(read_text(path), cls)
+        content = read_regular(path, _LARGEST)
+    except OSError as error:
+        raise unreadable(Path(path), error) from error
+    return record_of(content, path, cls)
+
+
+def record_of(content: bytes, path: Path | str, cls: type[T]) -> T:
+    """The record with this content. Raises errors like `read_record`, which name `path`."""
+    try:
+        return from_json(content.decode(), cls)
     except _NewerSchemaError as newer:
         raise NewerRunError(
             f"{path} has schema {newer}, but this version of cifar_dsl reads schemas up to {SCHEMA}",
             "update it with `pip install --upgrade cifar-dsl`",
         ) from None
+    except (ValueError, cattrs.BaseValidationError) as error:
+        raise damaged(Path(path), error) from error
+
+
+def records_of(content: bytes, path: Path, cls: type[T]) -> list[T]:
+    """The records in the lines of a file with this content. Raises RunError, which names `path`."""
+    try:
+        return [from_json(line, cls) for line in content.decode().splitlines()]
     except (ValueError, cattrs.BaseValidationError) as error:
         raise damaged(path, error) from error
 

@@ -7,7 +7,7 @@ from cifar_dsl.runs.catalogue import FoundRun, Status
 from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.folder import Run, check_place
 from cifar_dsl.runs.records import without_weights
-from cifar_dsl.runs.sums import damage, recorded_digests
+from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests
 
 
 def problems(entry: FoundRun, *, needs_weights: bool = True) -> list[str]:
@@ -43,8 +43,9 @@ def damaged_files(entry: FoundRun) -> list[str]:
 
 def _damage_of_complete(run: Run, *, has_weights: bool) -> Iterator[str]:
     try:
-        digests = recorded_digests(run.path, run.record(), run.unverified_result())
+        files = SmallFiles(run.path)
+        digests = recorded_digests(files, run.record(), run.unverified_result())
     except RunError as error:
         yield error.message
     else:
-        yield from (error.message for error in damage(run.path, digests, weights=has_weights))
+        yield from (error.message for error in damage(files, digests, weights=has_weights))

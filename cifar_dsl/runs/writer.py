@@ -45,7 +45,7 @@ from cifar_dsl.runs.records import (
     to_json,
     to_line,
 )
-from cifar_dsl.runs.sums import damage, recorded_digests, sums
+from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests, sums
 
 
 @define
@@ -226,10 +226,11 @@ class RunWriter:
             raise damaged(self.partial / RESULT, error) from error
         if not run.is_of(identity):
             raise RunError(f"{self.partial} arrived with the record of another training")
-        digests = recorded_digests(self.partial, run.record(), result)
+        files = SmallFiles(self.partial)
+        digests = recorded_digests(files, run.record(), result)
         if digests.pop(RESULT) != hashlib.sha256(text.encode()).hexdigest():
             raise changed(self.partial / RESULT)
-        for wrong in damage(self.partial, digests):
+        for wrong in damage(files, digests):
             raise wrong
         return result
 

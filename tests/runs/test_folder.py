@@ -1,17 +1,21 @@
 """Complete runs can be found and read; errors name the problem."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import cattrs
 import pytest
-from helpers.runs import FINGERPRINT, RESULT_OF_RUN, identity, interrupted, record, rewrite, write
+from helpers.runs import EPOCH, FINGERPRINT, RESULT_OF_RUN, identity, interrupted, record, rewrite, write
 
+from cifar_dsl.experiments.comparison import read_run
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs import (
     METRICS,
     RECORD,
     RESULT,
+    WEIGHTS,
     Run,
     RunRecord,
     failed_runs,
@@ -135,3 +139,23 @@ def test_the_record_is_flat_json_whose_keys_have_an_order(tmp_path):
     for key in first:
         with pytest.raises((ValueError, cattrs.BaseValidationError)):
             from_json(json.dumps({name: value for name, value in fields.items() if name != key}), RunRecord)
+
+
+def test_parts_that_runs_share_are_still_checked_in_each(tmp_path):
+    """Equal parts of records are made once; 60.0 equals 60, but is no number of images."""
+    first, wrong, last = (write(tmp_path, seed=seed) for seed in range(3))
+    rewrite(wrong.path / RECORD, lambda fields: fields["data"].update(train_images=60.0))
+    assert first.record().data is last.record().data
+    with pytest.raises(RunError, match=r"train_images is 60\.0, not an integer"):
+        wrong.record()
+
+
+def test_a_comparison_reads_each_small_file_of_a_run_once(tmp_path, monkeypatch):
+    run = write(tmp_path)
+    opened: list[str] = []
+    original = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest: opened.append(Path(path).name) or original(path, *rest))
+    read = read_run(run)
+    monkeypatch.undo()
+    assert sorted(opened) == sorted({path.name for path in run.path.iterdir()} - {WEIGHTS})
+    assert (read.record, read.metrics) == (run.record(), (EPOCH,))

@@ -15,7 +15,7 @@ from cifar_dsl.runs import (
     runs_in_place,
 )
 from cifar_dsl.runs.chance import Chance, chance_of
-from cifar_dsl.runs.predictions import Predictions, read_predictions
+from cifar_dsl.runs.predictions import Predictions, predictions_of
 
 
 @frozen(eq=False)
@@ -66,10 +66,12 @@ def readable_runs(root: Path, fingerprint: str) -> ReadableRuns:
 
 def read_run(run: Run) -> ReadRun:
     """Read a complete run. Raises RunError."""
-    record, result = run.record_and_result()
-    predictions = read_predictions(run.path / PREDICTIONS)
-    chance = chance_of(predictions, record) if predictions else None
-    return ReadRun(run, record, result, tuple(run.metrics()), predictions, chance)
+    complete = run.complete()
+    predictions = None
+    if complete.files.has(PREDICTIONS):
+        predictions = predictions_of(complete.files.content(PREDICTIONS), run.path / PREDICTIONS)
+    chance = chance_of(predictions, complete.record) if predictions else None
+    return ReadRun(run, complete.record, complete.result, tuple(complete.metrics()), predictions, chance)
 
 
 def read_failed(run: Run) -> FailedRun:
