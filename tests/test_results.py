@@ -64,7 +64,7 @@ def test_the_history_is_that_of_the_run(run, library) -> None:
     history = run.history
     assert list(history) == run.metrics()
     assert (history[-1].epoch, len(history), len(history[:1])) == (2, 2, 1)
-    assert history._repr_html_().count("<tr>") == 4
+    assert history._repr_html_().count("<tr>") == 3
     shown = []
     panels = [
         SimpleNamespace(
@@ -147,7 +147,10 @@ def test_specs_and_runs_are_compared(tiny, options, run, library) -> None:
     named = cifar_dsl.compare({"small": small, "plain": spec}, baseline="plain", **options)
     assert [row.name for row in named.figures.rows] == ["plain", "small"]
     assert named.figures.rows[0].mean == compared.figures.rows[0].mean
-    assert "plain" in named._repr_html_()
+    html = named._repr_html_()
+    assert [html.count(f"<{tag}>") for tag in ("table", "tr", "pre", "tfoot")] == [1, 3, 0, 0]
+    assert ">small</td>" in html
+    assert "<li>small: " in html
     again = cifar_dsl.compare([run, cifar_dsl.train(tiny, **options)])
     assert [row.seeds for row in again.figures.rows] == [(3, 0)]
     library(pandas={"DataFrame": lambda rows: SimpleNamespace(set_index=lambda _: rows)})

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import cattrs
@@ -77,9 +76,9 @@ class Comparison:
         return f"<Comparison of {len(self.figures.rows)} specs with {self.baseline}>"
 
     def _repr_html_(self) -> str:
-        from cifar_dsl.language.highlighting import html_of_text
+        from cifar_dsl.api.displays import comparison_html
 
-        return html_of_text(escape(str(self)))
+        return comparison_html(self.figures)
 
 
 def compare(

@@ -12,6 +12,7 @@ from cifar_dsl.runs import EpochMetrics
 
 if TYPE_CHECKING:
     from cifar_dsl.api.specs import Spec
+    from cifar_dsl.experiments.comparison import Comparison
 
 _MOST_ROWS = 16  # of a table that isn't folded
 _PAPER = "background: #fff; border-radius: 4px; padding: 0.5em; overflow: auto; max-height: 32em; width: fit-content"
@@ -59,6 +60,17 @@ def _table(rows: Sequence[Sequence[str]], right: frozenset[int], summary: str) -
     """A table, folded if it is long."""
     html = html_of_table(rows, right=right)
     return folded(summary, html) if len(rows) > _MOST_ROWS else html
+
+
+def comparison_html(comparison: "Comparison") -> str:
+    """The table of a comparison, with its findings and notes as sentences, which wrap."""
+    from cifar_dsl.experiments.comparison.tables import findings, short_notes, short_table
+
+    rows, right = short_table(comparison)
+    table = html_of_table([*rows, [""] * len(rows[0])], right=right)
+    found = "".join(f"<li>{escape(text)}</li>" for text in findings(comparison))
+    below = "<br>".join(map(escape, short_notes(comparison)))
+    return f'{table}<ul>{found}</ul><p style="opacity: 0.75; font-size: 0.9em">{below}</p>'
 
 
 # ---- epochs

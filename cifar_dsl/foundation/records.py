@@ -35,10 +35,11 @@ else:
 
     def evolve(one, /, **changes):
         """A copy of `one` with other values for some fields."""
-        for f in fields_of(type(one)):
-            if f.init and f.parameter not in changes:
-                changes[f.parameter] = getattr(one, f.name)
-        return type(one)(**changes)
+        cls = type(one)
+        for name, parameter in _given(cls):
+            if parameter not in changes:
+                changes[parameter] = getattr(one, name)
+        return cls(**changes)
 
 
 __all__ = ["REQUIRED", "Field", "define", "evolve", "field", "fields_of", "frozen", "is_record"]
@@ -96,6 +97,12 @@ def fields_of(cls: Any) -> tuple[Field, ...]:
             found: tuple[Field, ...] | None = vars(one)["__record_fields__"]
             return _collected(one) if found is None else found
     raise TypeError(f"{cls.__qualname__} has no fields")
+
+
+@cache
+def _given(cls: Any) -> tuple[tuple[str, str], ...]:
+    """The fields of a class that a call can give, each with the name that it has there."""
+    return tuple((one.name, one.parameter) for one in fields_of(cls) if one.init)
 
 
 def is_record(cls: Any) -> bool:

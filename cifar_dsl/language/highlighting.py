@@ -182,7 +182,7 @@ def html_of_text(html: str) -> str:
 
 
 def html_of_table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """A table of rows: the header, the body, the total. Columns numbered in `right` are right-aligned."""
+    """A table of rows: the header, the body, the total, unless it is empty. `right` are the right-aligned columns."""
 
     def line(cells: Sequence[str], tag: str) -> str:
         styles = ["right" if i in right else "left" for i in range(len(cells))]
@@ -193,8 +193,8 @@ def html_of_table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
 
     head, *body, total = rows
     inside = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in body)
+    foot = f"<tfoot><tr>{line(total, 'th')}</tr></tfoot>" if any(total) else ""
     return (
         '<div style="max-height: 40em; max-width: 100%; width: fit-content; overflow: auto"><table>'
-        f"<thead><tr>{line(head, 'th')}</tr></thead><tbody>{inside}</tbody>"
-        f"<tfoot><tr>{line(total, 'th')}</tr></tfoot></table></div>"
+        f"<thead><tr>{line(head, 'th')}</tr></thead><tbody>{inside}</tbody>{foot}</table></div>"
     )

@@ -10,7 +10,13 @@ function element(tag, attributes = {}, ...children) {
     return made;
 }
 
+let pictured = ""; // the SVG that the panel shows
+
 function picture({ svg, name, summary }) {
+    if (svg === pictured && $("panel-picture").hasChildNodes()) {
+        return;
+    }
+    pictured = svg;
     const drawn = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
     drawn.setAttribute("role", "img");
     drawn.setAttribute("aria-label", `Picture of ${name}: ${summary}. The table lists its layers.`);

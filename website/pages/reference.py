@@ -1,7 +1,7 @@
 """docs/reference.md as a page for each section: entries with signature, example and picture."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from textwrap import indent
 from typing import Any
@@ -28,6 +28,22 @@ _REGISTRIES: Mapping[str, Registry[Any]] = {
     "Weight functions": WEIGHTS,
     **{f"Choices of `{setting.name}`": setting.registry for setting in SETTINGS.values() if setting.registry},
 }
+
+# The layers' groups, each with the modules that declare them: 80 entries are too many for one list.
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Convolutions": ("conv", "local"),
+    "Dense layers and learned tensors": ("dense", "learned"),
+    "Activations": ("activation",),
+    "Normalization": ("norm",),
+    "Pooling and patterns": ("pool", "pattern"),
+    "Regularization": ("dropout",),
+    "Tokens and attention": ("attention", "scores", "parts"),
+    "Shapes and slices": ("shaping",),
+    "Scales and functions": ("scale", "arithmetic"),
+    "Exits": ("exit",),
+}
+_GROUP_OF = {module: title for title, modules in _GROUPS.items() for module in modules}
+_Entry = tuple[str, str, str]  # heading, name and text
 
 
 def pages() -> Iterator[Page]:
@@ -62,21 +78,41 @@ def _picture(title: str, name: str) -> PurePosixPath:
 
 
 def _contents(title: str, entries: list[tuple[str, str]]) -> str:
-    links = ", ".join(f"[`{name}`](reference.md#{anchor(heading)})" for heading, name in entries)
-    return f"## {title}\n\n{links}\n\n"
+    groups = _grouped(title, [(heading, name, "") for heading, name in entries])
+    lists = (
+        (group, ", ".join(f"[`{name}`](reference.md#{anchor(heading)})" for heading, name, _ in found))
+        for group, found in groups
+    )
+    return f"## {title}\n\n" + "".join(f"{group}: {links}\n\n" if group else f"{links}\n\n" for group, links in lists)
+
+
+def _grouped(title: str, entries: Sequence[_Entry]) -> list[tuple[str, list[_Entry]]]:
+    """The entries of a section by their group; "" for a section without groups."""
+    if title != "Layers":
+        return [("", [*entries])]
+    found: dict[str, list[_Entry]] = {group: [] for group in _GROUPS}
+    for entry in entries:
+        found[_GROUP_OF[LAYERS[entry[1]].__module__.rpartition(".")[2]]].append(entry)
+    return [*found.items()]
 
 
 def _section(title: str, text: str) -> str:
     introduction, *parts = _ENTRY.split(text)
-    entries = [_entry(title, *parts[i : i + 3]) for i in range(0, len(parts), 3)]
-    return f"# {title}\n{introduction}{''.join(entries)}"
+    entries = [(parts[i], parts[i + 1], parts[i + 2]) for i in range(0, len(parts), 3)]
+    lines = [f"# {title}\n{introduction}"]
+    for group, found in _grouped(title, entries):
+        lines += [f"## {group}\n\n"] if group else []
+        lines += [_entry(title, *entry, level=3 if group else 2) for entry in found]
+    return "".join(lines)
 
 
-def _entry(title: str, heading: str, name: str, text: str) -> str:
+def _entry(title: str, heading: str, name: str, text: str, *, level: int) -> str:
     declaration = _REGISTRIES[title][name] if title in _REGISTRIES else None
     text = text.replace("```\nblock", "``` { .arch .signature }\nblock")
     shown = f"\n``` {{ .arch .signature }}\n{signature(declaration)}\n```\n" if declaration else ""
-    return f"## {heading}\n{shown}" + _EXAMPLE.sub(lambda match: _example(title, name, *match.groups()), text)
+    return f"{'#' * level} {heading}\n{shown}" + _EXAMPLE.sub(
+        lambda match: _example(title, name, *match.groups()), text
+    )
 
 
 def _example(title: str, name: str, kind: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """Text -> everything that the page shows of it, as data for JSON."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import define, field
 from cifar_dsl.views.difference import as_lines, difference
 
+_COMMENT = re.compile(r'(?P<string>"[^"\n]*")|#[^\n]*')
 _NO_NETWORK = {"problem": "The views follow once the spec has no errors."}
 _LIBRARY = {"problem": "A library defines blocks and has no network: call its blocks in a spec to see them."}
 
@@ -28,6 +30,7 @@ class Page:
     checked: Callable[[Path, str], Inspection | None] = lambda _path, _text: None
     _texts: dict[Path, str] = field(factory=dict)
     _inspected: dict[Path, tuple[dict[Path, str], Inspection]] = field(factory=dict)
+    _pictured: dict[Path, tuple[dict[Path, str], dict[str, Any]]] = field(factory=dict)  # with the code of all specs
 
     def put(self, path: Path, text: str) -> None:
         """Store the text of a spec."""
@@ -37,12 +40,23 @@ class Page:
         """Forget a spec."""
         self._texts.pop(path, None)
         self._inspected.pop(path, None)
+        self._pictured.pop(path, None)
 
     def part(self, name: str, path: Path) -> dict[str, Any]:
         """One of `PARTS` of a spec; a `problem` instead if it has none.
 
-        `is_stale` says that the spec has errors, so that the page can keep what it shows.
+        `is_stale` says that the spec has errors, so that the page can keep what it shows. A picture stays as it is
+        while only comments and the ends of lines change, before the spec is checked again.
         """
+        if name != "picture":
+            return self._part(name, path)
+        code = {other: _code(text) for other, text in self._texts.items()}
+        last = self._pictured.get(path)
+        if last is None or last[0] != code:
+            last = self._pictured[path] = code, self._part(name, path)
+        return last[1]
+
+    def _part(self, name: str, path: Path) -> dict[str, Any]:
         analysis = self._analysis(path)
         if not isinstance(analysis, Analysis):
             return analysis
@@ -85,6 +99,12 @@ class Page:
         if not isinstance(other, Analysis):
             return {"problem": "The difference appears once both specs have no errors.", "is_stale": True}
         return {"text": "\n".join(as_lines(difference(other, analysis)))}
+
+
+def _code(text: str) -> str:
+    """A text without comments, blank lines and spaces at the ends of lines."""
+    bare = _COMMENT.sub(lambda match: match["string"] or "", text)
+    return "\n".join(line.rstrip() for line in bare.split("\n") if line.strip())
 
 
 PARTS: dict[str, Callable[[Page, Path, Analysis], dict[str, Any]]] = {

@@ -1,5 +1,6 @@
 """The page's other half in the browser: answers its requests, and runs the language server on its messages."""
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 from cifar_dsl.compiler.lints import Inspection
 from cifar_dsl.editors.playground.page import Page
+from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.records import define, field
 from cifar_dsl.foundation.resources import shipped_specs
 
@@ -30,6 +32,7 @@ class Session:
             shutil.copyfile(path, place / path.name)
         session = cls(Page(place))
         session.page.checked = session._checked
+        gc.freeze()  # imported modules are never garbage; scanning them would delay pictures
         return session
 
     def put(self, name: str, text: str) -> None:
@@ -40,6 +43,7 @@ class Session:
         """Forget a spec."""
         self.page.close(self.page.folder / name)
 
+    @without_collections()
     def part(self, part: str, name: str) -> str:
         """A part of what the page shows of a spec, as JSON."""
         return json.dumps(self.page.part(part, self.page.folder / name))
@@ -59,6 +63,7 @@ class Session:
         protocol = server.protocol
         protocol.set_writer(Writer(), include_headers=False)
         self._documents = server.documents
+        gc.freeze()
 
         def handle(message: str) -> None:
             protocol.handle_message(json.loads(message, object_hook=protocol.structure_message))

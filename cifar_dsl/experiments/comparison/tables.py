@@ -129,13 +129,23 @@ def full_columns(comparison: Comparison) -> tuple[Column, ...]:
     return (*first, _SUPERIORITY, *losses, _GAIN, _TIME, *energy)
 
 
+def short_table(comparison: Comparison) -> tuple[list[list[str]], frozenset[int]]:
+    """The rows of a short table, its heads first, and the places of the columns with numbers."""
+    shown = _short_columns(comparison)
+    rows = [[column.head for column in shown], *([c.cell(row) for c in shown] for row in comparison.rows)]
+    return rows, frozenset(i for i, column in enumerate(shown) if column.align == "right")
+
+
+def short_notes(comparison: Comparison) -> list[str]:
+    """The notes below a short table."""
+    return notes(comparison, _short_columns(comparison))
+
+
 def as_text(comparison: Comparison) -> list[str]:
     """Lines for a terminal: a short table, its findings and notes."""
-    shown = _short_columns(comparison)
-    table = [[column.head for column in shown], *([c.cell(row) for c in shown] for row in comparison.rows)]
-    right = frozenset(i for i, column in enumerate(shown) if column.align == "right")
+    table, right = short_table(comparison)
     sentences = [line for text in findings(comparison) for line in wrap(text, _WIDTH, subsequent_indent="  ")]
-    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *notes(comparison, shown)]
+    return [*columns(table, right=right), "", *sentences, *[""] * bool(sentences), *short_notes(comparison)]
 
 
 def as_markdown(comparison: Comparison) -> str:

@@ -47,6 +47,30 @@ def test_a_spec_with_errors_keeps_what_is_shown(session):
         assert part(session, name)["is_stale"] is True
 
 
+def test_a_comment_leaves_the_picture_and_checks_nothing(session, monkeypatch):
+    session.put("a.arch", RESIDUAL)
+    session.put("b.arch", 'arch b extends "a.arch"\n')
+    first, derived = part(session, "picture"), part(session, "picture", "b.arch")
+    checks = []
+    inspect = pages.inspect
+    monkeypatch.setattr(pages, "inspect", lambda *given, **more: checks.append(given) or inspect(*given, **more))
+    session.put("a.arch", "# a # comment\n\n" + RESIDUAL.replace("\n", "   # at the end of a line\n"))
+    assert (part(session, "picture"), part(session, "picture", "b.arch"), checks) == (first, derived, [])
+    assert part(session, "table")["lines"][1] > part(session, "table")["lines"][0]
+    checks.clear()
+    session.put("a.arch", RESIDUAL.replace("3, pad=1", "5, pad=2", 1))
+    assert part(session, "picture")["svg"] != first["svg"]
+    assert part(session, "picture", "b.arch")["svg"] != derived["svg"]
+    assert len(checks) == 2
+
+
+def test_a_number_sign_in_a_string_begins_no_comment(session):
+    text = 'arch a extends "#.arch"\n'
+    session.put("a.arch", text)
+    assert part(session, "picture")["is_stale"]
+    assert pages._code(text) == text.strip()
+
+
 def test_a_library_has_no_network(session):
     session.put("a.arch", "library parts\n\nblock stem(c) { conv(c, 3) }\n")
     assert "A library defines blocks" in part(session, "picture")["problem"]
