@@ -15,6 +15,7 @@ _LANGUAGE = ("language.md", "limits.md")
 _FILES = ("data.md", "runs.md", "compare.md")
 _PROJECT = ("architecture.md", "promises.md", "contributing.md", "security.md", "changelog.md")
 _RESULTS = ("results/index.md", "results/speed.md", "results/memory.md", "results/exports.md", "results/imports.md")
+_STUDIES = ("studies/index.md", "studies/activations.md", "studies/group_norm.md")
 
 
 def navigation(pages: Iterable[Page]) -> list[Section]:
@@ -44,7 +45,7 @@ def navigation(pages: Iterable[Page]) -> list[Section]:
             *_PROJECT,
             section("Decisions", *(place for place in places if place.startswith("decisions/"))),
         ),
-        section("Results", *_RESULTS),
+        section("Results", *_RESULTS, section("Studies", *_STUDIES)),
     ]
     listed = {place for tab in tabs for place in places_of(tab)}
     others = [place for place in places if place not in listed]

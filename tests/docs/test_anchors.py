@@ -7,7 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # The versions of CHANGELOG.md repeat the titles of their sections.
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *(page for folder in ("docs", "studies") for page in sorted((ROOT / folder).rglob("*.md"))),
+]
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 

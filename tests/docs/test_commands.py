@@ -19,6 +19,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     ROOT / "editors/vscode/README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "studies").rglob("*.md")),
 ]
 COMMAND = re.compile(r"^cifar-dsl .*$|(?<=`)cifar-dsl [^`]+(?=`)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|\.\./\.\./actions/)([^)#]+)")  # actions: a page of GitHub, beside the files

@@ -8,7 +8,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 ENDINGS = {".py", ".md", ".arch", ".lark", ".ts", ".js", ".j2", ".toml", ".yml"}
 PLACES = [
-    *("cifar_dsl", "docs", "website", "specs", "grammar", "editors", "bench", ".github"),
+    *("cifar_dsl", "docs", "website", "specs", "studies", "grammar", "editors", "bench", ".github"),
     *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"),
 ]
 # Each phrase with its forms, and what to write instead.

@@ -14,6 +14,9 @@ PLACES = {
     "SECURITY.md": "security.md",
     "editors/vscode/README.md": "vscode.md",
     "docs/results/README.md": "results/index.md",
+    "studies/README.md": "studies/index.md",
+    "studies/activations/README.md": "studies/activations.md",
+    "studies/group_norm/README.md": "studies/group_norm.md",
 }
 _FILES = ("docs/results/eight-specs/*", "docs/pictures/*")
 _FILES_ELSEWHERE = {"editors/vscode/media/preview.png": "pictures/vscode.png"}
