@@ -1,6 +1,8 @@
 """`cifar-dsl compare --until-decided`."""
 
+import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -114,6 +116,20 @@ def test_killed_and_in_two_processes_at_once_it_comes_to_the_same_decisions(comp
     processes = [started("together"), started("together", "other")]
     assert [process.wait() for process in processes] == [0, 0]
     assert decisions(tmp_path / "together") == undisturbed
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_on_a_ray_cluster_it_comes_to_the_same_decisions(compare, tmp_path, tiny, pictures):
+    assert compare("--cap", 4, "--jobs", 1, "--threads", 1).code == 0
+    command = [sys.executable, "-m", "cifar_dsl", "compare", str(tiny.parent), "--data", f"npz:{pictures}"]
+    command += ["--device", "cpu", "--until-decided", "--no-report", "--cap", "4", "--yes", "--executor", "ray"]
+    (tmp_path / "cluster").mkdir()
+    variables = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(command, cwd=tmp_path / "cluster", env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "on a Ray cluster" in done.stderr
+    assert decisions(tmp_path / "cluster") == decisions(tmp_path)
+    assert runs(tmp_path / "cluster") == runs(tmp_path)
 
 
 def test_another_cap_is_a_new_plan_which_is_said(compare, tmp_path):
