@@ -86,8 +86,16 @@ def ours_together(
     return _timed(device, epoch)
 
 
-def resident(spec_path: Path, images: int, batch: int, device: torch.device, *, channels_last: bool = True) -> Round:
-    """Our network in a plain loop: tensors in the device's memory, Adam, nothing recorded."""
+def resident(
+    spec_path: Path,
+    images: int,
+    batch: int,
+    device: torch.device,
+    *,
+    channels_last: bool = True,
+    half: torch.dtype | None = None,
+) -> Round:
+    """Our network in a plain loop: tensors in the device's memory, Adam, nothing recorded; `half`: under autocast."""
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     model = cifar_dsl.load(spec_path).build().to(device, memory_format=layout)
@@ -105,8 +113,9 @@ def resident(spec_path: Path, images: int, batch: int, device: torch.device, *, 
             index = order[i : i + batch]
             x, y = x_train[index], y_train[index]
             optimizer.zero_grad()
-            scores = model(x)
-            loss = loss_function(scores, y)
+            with torch.autocast(device.type, half, enabled=half is not None):
+                scores = model(x)
+                loss = loss_function(scores, y)
             loss.backward()
             optimizer.step()
             correct += (scores.argmax(1) == y).sum()

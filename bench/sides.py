@@ -3,29 +3,28 @@
 A script that uses this module accepts `--side NAME`: it then builds the loop of that side and `serve`s rounds.
 """
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import define, field
+from serving import serve
 
-
-def serve(run: Callable[[], float]) -> None:
-    """Run a round for every line on standard input, and print its seconds."""
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(run()), flush=True)
+__all__ = ["Side", "interleaved", "serve"]
 
 
 @define
 class Side:
-    """A process that serves rounds. `variables` are added to its environment; None removes one."""
+    """A process that serves rounds. `variables` are added to its environment; None removes one.
+
+    `python` is its interpreter.
+    """
 
     arguments: Sequence[str]
     threads: int | None = None
     variables: Mapping[str, str | None] = {}
+    python: str = sys.executable
     _process: "subprocess.Popen[str]" = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -38,7 +37,7 @@ class Side:
             if value is not None:
                 environment[name] = value
         self._process = subprocess.Popen(
-            [sys.executable, *self.arguments],
+            [self.python, *self.arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -246,4 +246,5 @@ def _uncompiled(optimizer: type[torch.optim.Optimizer]) -> type[torch.optim.Opti
     decorated = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
     methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in decorated}
     methods["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    methods["step"].hooked = True  # nobody registers hooks, and looking for them in each step takes time
     return type(optimizer.__name__, (optimizer,), methods)

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-SHARED = {"airbench_by_hand", "all", "gpu_parts", "gpu_record", "loops", "measure", "sides", "simulated"}
+SHARED = {
+    "airbench_by_hand",
+    "all",
+    "gpu_parts",
+    "gpu_record",
+    "keras_side",
+    "loops",
+    "measure",
+    "serving",
+    "sides",
+    "simulated",
+}
 SEPARATE = {"distillation", "fuzz", "playground"}  # bench/all.py explains why
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 
