@@ -40,11 +40,9 @@ is: its `out_planes/4` channels aren't an integer; the row is of the network wit
 
 What isn't imported, and why:
 
-- Swin transformers move windows of pixels into the batch, index a table of biases and mask scores by hand. The language
-  has `windows` and `relative_bias` for that (the shipped `swin_t_224` is this network), but `import` doesn't recognise
-  them in such a trace. `swin_v2_t` also computes its biases with a small network from a table of coordinates, which the
-  language can't say.
-- MaxViT divides images into windows and grids in the same way, and multiplies by `einsum`.
+- `swin_v2_t` computes its biases with a small network from a table of coordinates, which the language can't say.
+- MaxViT divides images into windows and grids, and multiplies by `einsum`; the language has both, but
+  `import` doesn't recognise them in such a trace.
 
 {summary}
 

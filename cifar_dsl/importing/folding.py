@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from cifar_dsl.foundation.records import define, field, frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.importing.network import Network, Place
 from cifar_dsl.importing.structure import Body, Join, Layer, Named, steps_of
 from cifar_dsl.importing.trees import Block, Call, Loop, Parameter, Repeated, Tree, Variant
@@ -82,8 +82,8 @@ class _Folder:
 
     def _inside(self, item: Any, depth: int, instances: "dict[str, list[_Instance]]") -> Any:
         match item:
-            case Join(head=head, branches=branches, step=step):
-                return Join(head, tuple(self._marked(one, depth, instances) for one in branches), step)
+            case Join(branches=branches):
+                return evolve(item, branches=tuple(self._marked(one, depth, instances) for one in branches))
             case Named(names=names, body=inner):
                 named = tuple((number, self._marked(one, depth, instances)) for number, one in names)
                 return Named(named, self._marked(inner, depth, instances))
@@ -179,8 +179,8 @@ class _Folder:
 
     def _looped_inside(self, item: Any) -> Any:
         match item:
-            case Join(head=head, branches=branches, step=step):
-                return Join(head, tuple(map(self._looped, branches)), step)
+            case Join(branches=branches):
+                return evolve(item, branches=tuple(map(self._looped, branches)))
             case Named(names=names, body=inner):
                 return Named(tuple((number, self._looped(one)) for number, one in names), self._looped(inner))
             case Variant(condition=condition, yes=yes, no=no):
@@ -262,8 +262,8 @@ def _resolved(body: Body, calls: dict[str, Any]) -> Body:
         match item:
             case _Mark(path=path, body=inner):
                 items += calls.get(path) or _resolved(inner, calls)
-            case Join(head=head, branches=branches, step=step):
-                items.append(Join(head, tuple(_resolved(one, calls) for one in branches), step))
+            case Join(branches=branches):
+                items.append(evolve(item, branches=tuple(_resolved(one, calls) for one in branches)))
             case Named(names=names, body=inner):
                 named = tuple((number, _resolved(one, calls)) for number, one in names)
                 items.append(Named(named, _resolved(inner, calls)))

@@ -1,5 +1,6 @@
 """A network as the importer sees it: operations of the language, in order, with their places in the module."""
 
+from collections import Counter
 from typing import Any, cast
 
 from cifar_dsl.foundation.errors import UserError
@@ -78,3 +79,10 @@ class Network:
     def shape_of(self, value: int) -> Shape:
         """The shape of a value, without the batch."""
         return self.steps[value - 1].shape if value else self.input
+
+
+def users_of(network: Network) -> Counter[int]:
+    """How often each value is used; the output counts as a use."""
+    users = Counter(value for step in network.steps for value in step.inputs)
+    users[network.output] += 1
+    return users

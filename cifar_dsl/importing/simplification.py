@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.importing.network import Network, Step, layer
+from cifar_dsl.importing.attention import biases_of, heads_before, is_scaled, long_attend, shifts_of, thirds_of
+from cifar_dsl.importing.network import Network, Step, join, layer, users_of
+from cifar_dsl.ir import Shape
+from cifar_dsl.operations.layers.shaping import Slice
 
 _ATTENTION = 3  # queries, keys, values
 
@@ -14,7 +17,9 @@ def simplified(network: Network) -> Network:
     """The same network in fewer steps."""
     network = _without_dead(_pools_without_axes(network))
     network = _without_dead(_prefixes(network))
-    return _without_dead(_attention(network))
+    network = _without_dead(_slices(network))
+    network = _without_dead(_attend(network))
+    return _long_where_needed(_without_dead(_attention(network)))
 
 
 def _without_dead(network: Network) -> Network:
@@ -36,12 +41,6 @@ def _renumbered(network: Network, kept: Iterable[int]) -> Network:
     return evolve(network, steps=tuple(steps), output=new[network.output])
 
 
-def _users(network: Network) -> Counter[int]:
-    users = Counter(value for step in network.steps for value in step.inputs)
-    users[network.output] += 1
-    return users
-
-
 def _replaced(network: Network, changes: dict[int, Step]) -> Network:
     steps = tuple(changes.get(value, step) for value, step in enumerate(network.steps, 1))
     return evolve(network, steps=steps)
@@ -49,7 +48,7 @@ def _replaced(network: Network, changes: dict[int, Step]) -> Network:
 
 def _pools_without_axes(network: Network) -> Network:
     """`global_avgpool(keep=true) -> flatten` as `global_avgpool`."""
-    users, changes = _users(network), {}
+    users, changes = users_of(network), {}
     for value, step in enumerate(network.steps, 1):
         if step.operation.name != "flatten":
             continue
@@ -58,6 +57,33 @@ def _pools_without_axes(network: Network) -> Network:
         if pool.operation.name in {"global_avgpool", "global_maxpool"} and users[before] == 1:
             changes[value] = evolve(step, operation=layer(pool.operation.name), inputs=pool.inputs, place=pool.place)
     return _replaced(network, changes)
+
+
+def _slices(network: Network) -> Network:
+    """`slice -> slice` as one slice."""
+    changes: dict[int, Step] = {}
+    for value, step in enumerate(network.steps, 1):
+        (before,) = step.inputs if step.operation.name == "slice" else (0,)
+        outer = changes.get(before, network.steps[before - 1]) if before else step
+        if outer is not step and outer.operation.name == "slice":
+            (source,) = outer.inputs
+            x = network.shape_of(source)
+            taken = [
+                one[two.start : two.stop : two.step]
+                for one, two in zip(_taken(outer, x), _taken(step, outer.shape), strict=True)
+            ]
+            changes[value] = evolve(step, operation=Slice.of_axes(taken, x), inputs=(source,))
+    return _replaced(network, changes)
+
+
+def _taken(step: Step, x: Shape) -> list[range]:
+    """The indices of each axis of x that a slice takes."""
+    operation: Any = step.operation
+    chosen = operation.chosen()
+    if operation.has_axes:
+        return list(chosen)
+    channels = 1 if x.is_tokens else 0
+    return [chosen[0] if axis == channels else range(extent) for axis, extent in enumerate(x.extents)]
 
 
 def _prefixes(network: Network) -> Network:
@@ -79,9 +105,49 @@ def _prefixes(network: Network) -> Network:
     return _replaced(network, changes)
 
 
+def _attend(network: Network) -> Network:
+    """The products of attention with nothing but softmax and dropout between them as `attend`."""
+    users, shifts, changes = users_of(network), shifts_of(network), {}
+    for value, step in enumerate(network.steps, 1):
+        found = heads_before(network, value, users)
+        if found is None or shifts.get(value):  # there, `attend` would have a mask
+            continue
+        between: list[Any] = [network.steps[one - 1].operation for one in found.between]
+        dropout = between.pop().p if between and between[-1].name == "dropout" else 0.0
+        scaled = is_scaled(network, found)
+        if between == [layer("softmax", over="columns")] and (scaled or found.factor == 1):
+            operation = join("attend", heads=found.heads, scaled=scaled, dropout=dropout)
+            changes[value] = evolve(step, operation=operation, inputs=found.operands)
+    return _replaced(network, changes)
+
+
+def _long_where_needed(network: Network) -> Network:
+    """With the steps of the long form of each `attend` that has one: that with dropout."""
+    steps: list[Step] = []
+    new = {0: 0}
+    for value, step in enumerate(network.steps, 1):
+        own = evolve(step, inputs=tuple(new[one] for one in step.inputs))
+        attend: Any = step.operation
+        if attend.name == "attend" and not attend.is_one_layer:
+            queries, keys, values = own.inputs
+            product, *between, last = long_attend(attend, *map(network.shape_of, step.inputs))
+            steps.append(_made(own, product, (queries, keys), *map(network.shape_of, step.inputs[:2])))
+            for operation in between:
+                steps.append(_made(own, operation, (len(steps),), steps[-1].shape))
+            own = evolve(own, operation=last, inputs=(len(steps), values))
+        steps.append(own)
+        new[value] = len(steps)
+    return evolve(network, steps=tuple(steps), output=new[network.output])
+
+
+def _made(step: Step, operation: Any, inputs: tuple[int, ...], *shapes: Shape) -> Step:
+    """A step without weights at the place of another."""
+    return Step(operation, inputs, operation.infer(*shapes), step.place)
+
+
 def _attention(network: Network) -> Network:
     """Queries, keys and values of one projection, `attend`, and a projection of the heads as `attention`."""
-    users, changes = _users(network), {}
+    users, changes = users_of(network), {}
     for value, step in enumerate(network.steps, 1):
         if step.operation.name == "dense" and (found := _attention_before(network, step, users)):
             changes[value] = found
@@ -93,21 +159,18 @@ def _attention_before(network: Network, out: Step, users: Counter[int]) -> Step 
     attend = network.steps[before - 1] if before else out
     if attend.operation.name != "attend" or users[before] != 1 or len(set(attend.inputs)) != _ATTENTION:
         return None
-    slices = [network.steps[value - 1] for value in attend.inputs if value]
-    sources = {one.inputs[0] for one in slices if one.operation.name == "slice"}
-    if len(sources) != 1 or len(slices) != _ATTENTION:
-        return None
-    source = sources.pop()
+    features = out.shape.channels
+    source = thirds_of(network, attend.inputs, features)
     into = network.steps[source - 1] if source else out
-    features = network.shape_of(into.inputs[0]).channels
-    thirds = [layer("slice", start=k * features, stop=(k + 1) * features) for k in range(_ATTENTION)]
-    if into.operation.name != "dense" or users[source] != _ATTENTION or [one.operation for one in slices] != thirds:
+    if not source or into.operation.name != "dense" or users[source] != _ATTENTION:
         return None
-    has_bias = {bool(dict(step.weights).get("bias")) for step in (into, out)}
-    join: Any = attend.operation
-    if len(has_bias) != 1 or out.shape.channels != features or not join.scaled:
+    biases = biases_of(into, out)
+    combination: Any = attend.operation
+    if biases is None or "qkv_bias" in biases or not combination.scaled:
         return None
-    operation = layer("attention", heads=join.heads, dropout=join.dropout, bias=has_bias.pop())
+    if network.shape_of(into.inputs[0]).channels != features:
+        return None
+    operation = layer("attention", heads=combination.heads, dropout=combination.dropout, **biases)
     weights = (*_prefixed("in_", into), *_prefixed("out_", out))
     return Step(operation, into.inputs, out.shape, into.place, tuple(weights))
 

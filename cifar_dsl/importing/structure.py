@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from cifar_dsl.foundation.records import field, frozen
-from cifar_dsl.importing.network import Network, Step
+from cifar_dsl.importing.attention import long_form, shifts_of
+from cifar_dsl.importing.network import Network, Step, unsupported, users_of
 from cifar_dsl.ir import Operation
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import nodes, parse_override
@@ -26,6 +27,13 @@ class Layer:
 
 
 @frozen
+class Long(Layer):
+    """A layer whose long form has several steps: these, in its order."""
+
+    steps: tuple[int, ...] = field(default=(), eq=False)
+
+
+@frozen
 class Use:
     """A named tensor, at the start of a body."""
 
@@ -34,11 +42,12 @@ class Use:
 
 @frozen
 class Join:
-    """What combines the tensors of branches."""
+    """What combines the tensors of branches; or a scope with one body, which step `enters` begins."""
 
     head: nodes.Name | nodes.CallExpression
     branches: "tuple[Body, ...]"
     step: int | None = field(default=None, eq=False)
+    enters: int | None = field(default=None, eq=False)
 
 
 @frozen
@@ -63,9 +72,13 @@ def steps_of(body: Body) -> Iterator[int | None]:
     """The steps of a body, in the order in which its text is run; None for an `identity`."""
     for item in body:
         match item:
+            case Long(steps=steps):
+                yield from steps
             case Layer(step=step):
                 yield step
-            case Join(branches=branches, step=step):
+            case Join(branches=branches, step=step, enters=enters):
+                if enters is not None:
+                    yield enters
                 for branch in branches:
                     yield from steps_of(branch)
                 yield step
@@ -91,6 +104,8 @@ class _Structure:
     def __init__(self, network: Network, ties: Mapping[int, str]) -> None:
         self._network = network
         self._ties = ties
+        self._users = users_of(network)
+        self._shifts = shifts_of(network)
 
     def body(self, flow: int, target: int, named: Set[int]) -> Body:
         """What makes `target` of the current tensor `flow` and of the tensors that have names."""
@@ -101,13 +116,39 @@ class _Structure:
         current = flow if path[0] == _ROOT else path[0]
         for value in path[1:]:
             step = self._step(value)
-            if step.operation.is_join:
+            if step.operation.name == "from_windows":
+                items = self._scope(items, value)
+            elif step.operation.is_join:
                 items.append(self._joined(current, value, named))
             else:
                 tied = self._ties.get(value - 1)
                 items.append(Layer(_parsed(tied) if tied else head_of(step.operation), value - 1))
+                items = self._shortened(items, value)
             current = value
         return tuple(items)
+
+    def _scope(self, items: list[Any], value: int) -> list[Any]:
+        """The items with all since the beginning of a scope in it."""
+        starts = [place for place, item in enumerate(items) if self._begins_scope(item)]
+        if not starts:
+            raise unsupported("windows that don't begin where they end", self._step(value).place)
+        enter = items[starts[-1]]
+        inside = tuple(items[starts[-1] + 1 :]) or (IDENTITY,)
+        return [*items[: starts[-1]], Join(enter.head, (inside,), value - 1, enter.step)]
+
+    def _begins_scope(self, item: Any) -> bool:
+        is_step = isinstance(item, Layer) and item.step is not None
+        return is_step and self._step(item.step + 1).operation.name == "into_windows"
+
+    def _shortened(self, items: list[Any], value: int) -> list[Any]:
+        """The items with attention in place of its long form, if they end with that."""
+        found = long_form(self._network, value, self._users, is_shifted=self._shifts.get(value, False))
+        if found is None:
+            return items
+        text, (first, *others) = found
+        steps = tuple(one - 1 for one in (first, *others))
+        start = next(place for place, item in enumerate(items) if getattr(item, "step", None) == first - 1)
+        return [*items[:start], Long(_parsed(text), first - 1, steps)]
 
     def _step(self, value: int) -> Step:
         return self._network.steps[value - 1]

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.importing.network import Place
 from cifar_dsl.ir import Shape
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 BATCH = 5  # images of the trace; few extents of networks are a multiple of it
 _WITHOUT_GRADIENTS = "wrap_with_set_grad_enabled"  # the call of what stands in `with torch.no_grad():`
@@ -38,6 +38,13 @@ class Stored:
     shape: tuple[int, ...]
 
 
+@frozen(eq=False)
+class Known:
+    """A tensor whose numbers are fixed: they depend on neither images nor parameters."""
+
+    tensor: "Tensor"
+
+
 @frozen
 class Constant:
     """A tensor that is neither a parameter nor a buffer; its numbers are computed while the module runs."""
@@ -57,6 +64,7 @@ class AtenCall:
         changed: The names of those that differ from their default.
         shape: The shape of its output; that of each output, if there are several; None if it is no tensor.
         place: Where in the module it stands.
+        function: What computes it: an operation of torch, or a function of Python.
     """
 
     name: str
@@ -66,6 +74,7 @@ class AtenCall:
     changed: frozenset[str]
     shape: Any
     place: Place
+    function: Any = field(eq=False)  # of torch
 
 
 @frozen
@@ -125,7 +134,10 @@ class _Reader:
 
     def trace(self) -> Trace:
         output = self._read(self._program.graph_module)
-        return Trace(Ref(self._inputs[0]), tuple(self._calls), output, tuple(self._keys.values()), self._in_training)
+        return Trace(Ref(self._inputs[0]), tuple(self._calls), output, self._stored(), self._in_training)
+
+    def _stored(self) -> tuple[str, ...]:
+        return tuple(key for key in self._keys.values() if self._table(key) is None)
 
     def _read(self, part: Any) -> Any:
         """Add the calls of a graph of torch. Returns what it gives."""
@@ -162,10 +174,22 @@ class _Reader:
 
     def _placeholder(self, node: Any) -> Any:
         if node.name in self._keys:
-            return Stored(self._keys[node.name], tuple(node.meta["val"].shape))
+            key = self._keys[node.name]
+            if (table := self._table(key)) is not None:
+                return Known(table)
+            return Stored(key, tuple(node.meta["val"].shape))
         if node.name in self._inputs:
             return Ref(node.name)
+        if (key := self._program.graph_signature.inputs_to_lifted_tensor_constants.get(node.name)) is not None:
+            return Known(self._program.constants[key])
         return Constant(tuple(getattr(node.meta.get("val"), "shape", ())))
+
+    def _table(self, key: str) -> "Tensor | None":
+        """A buffer of integers, such as a table of indices; None for others, and for the counter of a batch norm."""
+        if key not in self._program.graph_signature.inputs_to_buffers.values():
+            return None
+        tensor: Tensor = self._program.state_dict.get(key, self._program.constants.get(key))
+        return tensor if tensor.ndim and not tensor.is_floating_point() else None
 
     def _output(self, node: Any) -> Any:
         """What the module gives: a single value, or several as a tuple."""
@@ -189,7 +213,8 @@ class _Reader:
         declared = schema.arguments if schema else ()
         changed = frozenset(one.name for one in declared if arguments[one.name] != self._plain(one.default_value))
         shape = _shape(node.meta.get("val"))
-        return AtenCall(self._prefix + node.name, name.rstrip("_"), in_place, arguments, changed, shape, _place(node))
+        called = self._prefix + node.name, name.rstrip("_")
+        return AtenCall(*called, in_place, arguments, changed, shape, _place(node), node.target)
 
     def _arguments(self, node: Any, schema: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}

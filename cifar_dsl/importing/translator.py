@@ -9,15 +9,16 @@ from math import prod
 from typing import Any
 
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.records import define, field, frozen
+from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.importing.layouts import BATCH, Atom, Dim, Layout, LayoutError, extent_of, merged
 from cifar_dsl.importing.network import Place, Step, layer, unsupported
 from cifar_dsl.importing.tracing import BATCH as IMAGES
-from cifar_dsl.importing.tracing import AtenCall, Ref, Stored
+from cifar_dsl.importing.tracing import AtenCall, Known, Ref, Stored
 from cifar_dsl.ir import Operation, Pattern, Shape, arguments_of
 from cifar_dsl.operations import foreign_names
 from cifar_dsl.operations.argument_types import UnfitError
 from cifar_dsl.operations.layers import LAYERS
+from cifar_dsl.operations.layers.parts import WindowsEnter, WindowsLeave
 from cifar_dsl.operations.layers.weight import Unchanged, WeightFunction
 from cifar_dsl.operations.registry import MisfitError
 
@@ -36,6 +37,37 @@ class Weight:
 
     key: str
     shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+
+@frozen(eq=False)
+class Placed:
+    """Numbers of a parameter at other places: `numbers` are their indices in the flat parameter."""
+
+    weight: Weight
+    numbers: Any  # a tensor of torch
+
+
+@frozen
+class Rolled:
+    """An image (N, H, W, C) that is rolled by a number of rows and columns."""
+
+    tensor: Tensor
+    by: tuple[int, int]
+
+
+@frozen
+class Windows:
+    """The windows of an image: how many, its size, theirs, and by how many rows and columns they are shifted."""
+
+    count: int
+    image: tuple[int, int]
+    size: tuple[int, int]
+    shift: tuple[int, int]
 
 
 @frozen
@@ -65,6 +97,12 @@ class Noise:
     shape: tuple[int, ...]
 
 
+_SPLIT = 6  # dimensions of an image that is split into windows: batch, windows, their pixels, channels
+_PLAIN = (int, float, str, bool, type(None), tuple)
+_VIEWS = frozenset(
+    {"view", "reshape", "permute", "transpose", "contiguous", "clone", "unsqueeze", "squeeze", "flatten", "expand"}
+)
+
 Rule = Callable[["Translator", AtenCall], Any]
 RULES: dict[str, Rule] = {}
 
@@ -87,6 +125,7 @@ class Translator:
     in_training: bool
     steps: list[Step] = field(factory=list)
     values: dict[str, Any] = field(factory=dict)
+    _windows: dict[int, Windows] = field(factory=dict)  # the values that stand for windows, not for images
     _laid_out: dict[Tensor, int] = field(factory=dict)  # the values that `canonical` made
     place: Place = field(factory=Place)
 
@@ -94,7 +133,8 @@ class Translator:
         """Translate one call."""
         self.place = call.place
         try:
-            result = RULES[call.op](self, call) if call.op in RULES else self._layer_of_that_name(call)
+            if (result := self._evaluated(call)) is None:
+                result = RULES[call.op](self, call) if call.op in RULES else self._layer_of_that_name(call)
         except MisfitError as error:
             raise self.unsupported(f"`{call.op}`: {error.message}") from None
         except UnfitError as error:
@@ -150,9 +190,36 @@ class Translator:
         """The shape of a value of the network."""
         return self.steps[value - 1].shape if value else self.image
 
+    def windows(self, value: int) -> Windows | None:
+        """The windows that a value stands for; None if it stands for images."""
+        return self._windows.get(value)
+
+    def images(self, value: int = 0) -> int:
+        """The extent of the batch of a value: that of the images, or of all their windows."""
+        windows = self.windows(value)
+        return IMAGES * (windows.count if windows else 1)
+
     def natural(self, value: int) -> Tensor:
         """A value as it is."""
-        return Tensor(value, Layout.of(IMAGES, self.shape(value).extents))
+        return Tensor(value, Layout.of(self.images(value), self.shape(value).extents))
+
+    def _evaluated(self, call: AtenCall) -> Any:
+        """The result of a call whose tensors are all known, or whose only one is part of a parameter; else None."""
+        import torch
+
+        given = {name: self._plain(value) for name, value in call.arguments.items()}
+        flat = [one for value in given.values() for one in (value if isinstance(value, tuple) else (value,))]
+        kinds = {type(one) for one in flat if not isinstance(one, _PLAIN)}
+        if kinds != {Known} and not (kinds == {Placed} and call.op in _VIEWS):
+            return None
+        weights = [one.weight for one in flat if isinstance(one, Placed)]
+        tensors = {name: _as_tensors(value) for name, value in given.items()}
+        with torch.no_grad():
+            result = call.function(**tensors)
+        return Placed(weights[0], result) if weights else Known(result)
+
+    def _plain(self, value: Any) -> Any:
+        return tuple(map(self.get, value)) if isinstance(value, tuple) else self.get(value)
 
     def _overwrite(self, call: AtenCall, result: Any) -> None:
         """Let what has the memory that a call changes stand for the new value."""
@@ -176,11 +243,76 @@ class Translator:
                 raise self.unsupported(f"`{operation.name}` has no weight `{parameter.name}` of {parameter.shape} here")
         keys = tuple((name, weight.key) for name, weight in found.items())
         self.steps.append(Step(operation, tuple(inputs), operation.infer(*shapes), self.place, keys))
-        return len(self.steps)
+        value = len(self.steps)
+        if (windows := self._windows_after(operation, inputs)) is not None:
+            self._windows[value] = windows
+        return value
+
+    def _windows_after(self, operation: Operation, inputs: Sequence[int]) -> Windows | None:
+        """The windows that the output of an operation stands for. Raises UserError if its inputs stand for several."""
+        if isinstance(operation, WindowsLeave):
+            return None
+        if isinstance(operation, WindowsEnter):
+            _, height, width = self.shape(inputs[0]).extents
+            count = height * width // prod(operation.size)
+            return Windows(count, (height, width), operation.size, operation.shift)
+        kinds = {self.windows(one) for one in inputs}
+        if len(kinds) != 1:
+            raise self.unsupported("it combines tensors of windows with others")
+        return kinds.pop()
 
     def apply(self, x: Tensor, operation: Operation, weights: dict[str, Weight | None] | None = None) -> Tensor:
         """Apply a layer to each element, wherever it lies; or a layer that leaves the axes in place."""
         return Tensor(self.add(operation, [x.value], weights), x.layout)
+
+    def seen(self, x: Tensor, layout: Layout, by: tuple[int, int] = (0, 0)) -> Tensor | Rolled:
+        """A tensor, which may be rolled, in another layout: windows of an image, or the image of windows, are steps."""
+        was_split = len(x.layout.dims) == _SPLIT
+        x = evolve(x, layout=layout)
+        found = self._into_windows(x, by, was_split=was_split) or self._from_windows(x)
+        if found is None:
+            return Rolled(x, by) if any(by) else x
+        return found
+
+    def _into_windows(self, x: Tensor, by: tuple[int, int], *, was_split: bool) -> Tensor | None:
+        """Windows (N * windows, h * w, C) of an image; a single one, if the image was split to make them."""
+        shape, dims = self.shape(x.value), x.layout.dims
+        if self.windows(x.value) or not shape.is_image or len(dims) != 3 or max(by) > 0:
+            return None
+        if len(dims[0]) == 1 and not was_split:  # tokens
+            return None
+        channels, height, width = shape.extents
+        counts = {atom.axis: atom.extent for atom in dims[0]}
+        size = (height // counts.get(2, 1), width // counts.get(3, 1))
+        if x.layout != self._in_windows(channels, (height, width), size):
+            return None
+        return self.natural(self.add(WindowsEnter(size=size, shift=(-by[0], -by[1])), [x.value]))
+
+    def _from_windows(self, x: Tensor) -> Tensor | Rolled | None:
+        """An image (N, H, W, C) of windows; if they are shifted, it is still rolled."""
+        windows = self.windows(x.value)
+        if windows is None or not self.shape(x.value).is_tokens or len(x.layout.dims) != 4:
+            return None
+        (height, width), size = windows.image, windows.size
+        channels = self.shape(x.value).channels
+        rows, columns = height // size[0], width // size[1]
+        apart = self.natural(x.value).layout.reshaped((IMAGES, rows, columns, *size, channels))
+        wanted = apart.permuted((0, 1, 3, 2, 4, 5)).reshaped((IMAGES, height, width, channels))
+        if x.layout != wanted:
+            return None
+        leave = WindowsLeave(size=size, shift=windows.shift, image=windows.image)
+        image = self.natural(self.add(leave, [x.value]))
+        last = evolve(image, layout=image.layout.permuted((0, 2, 3, 1)))
+        return Rolled(last, (-windows.shift[0], -windows.shift[1])) if any(windows.shift) else last
+
+    @staticmethod
+    def _in_windows(channels: int, image: tuple[int, int], size: tuple[int, int]) -> Layout:
+        """The layout of windows (N * windows, h * w, C) over an image."""
+        (height, width), (rows, columns) = image, size
+        last = Layout.of(IMAGES, (channels, *image)).permuted((0, 2, 3, 1))
+        split = last.reshaped((IMAGES, height // rows, rows, width // columns, columns, channels))
+        count = (height // rows) * (width // columns)
+        return split.permuted((0, 1, 3, 2, 4, 5)).reshaped((IMAGES * count, rows * columns, channels))
 
     def canonical(self, x: Tensor, place: Place | None = None) -> int:
         """The value whose axes are the dimensions of a tensor; adds a step if they lie otherwise."""
@@ -189,7 +321,7 @@ class Translator:
             raise unsupported("the first dimension isn't the batch", place or self.place)
         wanted = layout.dims[1:]
         extents = self.shape(x.value).extents
-        if layout == Layout.of(IMAGES, extents):
+        if layout == Layout.of(self.images(x.value), extents):
             return x.value
         if not 1 <= len(wanted) <= 3:
             what = f"it makes a tensor of {len(wanted) + 1} dimensions, and the language has images, tokens and vectors"
@@ -226,6 +358,13 @@ class Translator:
                 continue
             values[own] = _value(value, kinds[own])
         return layer(name, **values)
+
+
+def _as_tensors(value: Any) -> Any:
+    """The tensors of an argument in place of what stands for them."""
+    if isinstance(value, tuple):
+        return [_as_tensors(one) for one in value]
+    return value.tensor if isinstance(value, Known) else value.numbers if isinstance(value, Placed) else value
 
 
 def _layer_name(op: str) -> str | None:

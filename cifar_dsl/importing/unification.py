@@ -13,7 +13,7 @@ from cifar_dsl.importing.trees import Call, Loop, Parameter, Repeated, Variant
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes, parse_override
-from cifar_dsl.operations.layers import JOINS, LAYERS
+from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 
 NOWHERE = Span(Source("", ""), 0, 0)
 PLAIN = (nodes.Number, nodes.SizeLiteral, nodes.Truth)
@@ -76,7 +76,7 @@ class Unifier:
             raise MismatchError
         match first:
             case Layer():
-                return Layer(self._heads(items), first.step)
+                return evolve(first, head=self._heads(items))
             case Call():
                 return Call(self._heads(items))
             case Use():
@@ -86,7 +86,7 @@ class Unifier:
                 if len({len(item.branches) for item in items}) != 1:
                     raise MismatchError
                 branches = [self._branches(one) for one in zip(*(item.branches for item in items), strict=True)]
-                return Join(self._heads(items), tuple(branches), first.step)
+                return evolve(first, head=self._heads(items), branches=tuple(branches))
             case Named():
                 if len({tuple(number for number, _ in item.names) for item in items}) != 1:
                     raise MismatchError
@@ -226,7 +226,8 @@ def _given(head: Head, order: Sequence[str]) -> dict[str, nodes.Expression]:
 
 @cache
 def _declared(name: str, is_join: bool) -> list[tuple[str, nodes.Expression | None]]:
-    declaration: Any = JOINS[name] if is_join else LAYERS[name]
+    table: Any = LAYERS if not is_join else SCOPES if name in SCOPES else JOINS
+    declaration = table[name]
     found: list[tuple[str, nodes.Expression | None]] = []
     for info in arguments_of(declaration):
         default: Any = None
@@ -249,8 +250,8 @@ def _renumbered(body: Body, new: dict[int, int]) -> Body:
                 if number not in new:
                     raise MismatchError
                 items.append(Use(new[number]))
-            case Join(head=head, branches=branches, step=step):
-                items.append(Join(head, tuple(_renumbered(one, new) for one in branches), step))
+            case Join(branches=branches):
+                items.append(evolve(item, branches=tuple(_renumbered(one, new) for one in branches)))
             case Named(names=names, body=inner):
                 made: list[tuple[int, Body]] = []
                 for number, named in names:

@@ -5,10 +5,10 @@ from typing import Any
 
 from cifar_dsl.foundation.records import evolve
 from cifar_dsl.importing.network import join, layer
+from cifar_dsl.importing.rules.products import added_to_scores
 from cifar_dsl.importing.rules.weights import product
-from cifar_dsl.importing.tracing import BATCH as IMAGES
-from cifar_dsl.importing.tracing import AtenCall, Constant
-from cifar_dsl.importing.translator import Noise, Tensor, Translator, Weight, channel_axis, rule
+from cifar_dsl.importing.tracing import AtenCall, Constant, Known
+from cifar_dsl.importing.translator import Noise, Placed, Tensor, Translator, Weight, channel_axis, rule
 
 
 @rule("add", "sub")
@@ -18,6 +18,10 @@ def _add(t: Translator, call: AtenCall) -> Any:
     if isinstance(second, int | float) and isinstance(first, Tensor):
         sign = -1 if call.op == "sub" else 1
         return t.apply(first, layer("scale", factor=1.0, offset=float(sign * second * a["alpha"])))
+    if call.op == "add" and a["alpha"] == 1:
+        scores, other = (second, first) if isinstance(second, Tensor) else (first, second)
+        if isinstance(scores, Tensor) and isinstance(other, Placed | Known):
+            return added_to_scores(t, scores, other)
     if isinstance(second, Constant) or isinstance(first, Constant | int | float):
         if isinstance(first, (Weight, Constant)):
             return _untracked(t, call)  # the counter of a batch norm
@@ -80,7 +84,7 @@ def _dropped(t: Translator, x: Tensor, noise: Noise) -> Tensor:
     p = round(1 - noise.keep, 9)
     if p == 0:
         return x
-    if prod(noise.shape) == IMAGES:
+    if prod(noise.shape) == t.images(x.value):
         return t.apply(x, layer("drop_path", p=p))
     if prod(noise.shape) == prod(x.layout.shape):
         return t.apply(x, layer("dropout", p=p))
@@ -114,7 +118,7 @@ def _joined(t: Translator, name: str, *operands: Any) -> Tensor:
             inputs.append(t.canonical(t.tensor(operand)))
     value = t.add(join(name), inputs)
     wanted = tuple(max(extents) for extents in zip(*_padded([one.layout.shape for one in tensors]), strict=True))
-    if (IMAGES, *t.shape(value).extents) != wanted:
+    if (t.images(value), *t.shape(value).extents) != wanted:
         raise t.unsupported(f"`{name}` of shapes that the language stretches otherwise")
     return t.natural(value)
 
@@ -134,6 +138,8 @@ def _cat(t: Translator, call: AtenCall) -> Tensor:
         x = t.canonical(tensors[0])
         if t.shape(x).is_tokens and prod(parts[0].shape) == t.shape(x).channels:
             return t.natural(t.add(layer("class_token"), [x], {"weight": parts[0]}))
+    if len(tensors) == len(parts) and (whole := _cat_of_axes(t, tensors, call.arguments["dim"])):
+        return whole
     dims = len(t.tensor(parts[0]).layout.dims)
     values = [t.canonical(t.tensor(part)) for part in parts]
     axis = call.arguments["dim"] % dims
@@ -141,3 +147,16 @@ def _cat(t: Translator, call: AtenCall) -> Tensor:
     if axis == 0:
         raise t.unsupported("it puts batches together")
     return t.natural(t.add(join("concat", over=words[axis - 1]), values))
+
+
+def _cat_of_axes(t: Translator, tensors: list[Tensor], dim: int) -> Tensor | None:
+    """A concatenation where each dimension is an axis of all, in some order; None if it isn't."""
+    layout = tensors[0].layout
+    orders = {tuple(map(one.layout.whole_axis, range(len(one.layout.dims)))) for one in tensors}
+    axis = layout.whole_axis(dim % len(layout.dims))
+    if len(orders) > 1 or None in orders.copy().pop() or not axis:
+        return None
+    words = {1: ("first",), 2: ("first", "features"), 3: ("first", "rows", "columns")}
+    words_of_axes = words[len(t.shape(tensors[0].value).extents)]
+    value = t.add(join("concat", over=words_of_axes[axis - 1]), [one.value for one in tensors])
+    return Tensor(value, layout.with_axis(axis, t.shape(value).extents[axis - 1]))

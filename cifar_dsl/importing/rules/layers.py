@@ -4,11 +4,11 @@ from math import prod
 from typing import Any
 
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.importing.layouts import BATCH, Atom, Layout, LayoutError, extent_of, merged
+from cifar_dsl.importing.layouts import BATCH, Atom, Layout, LayoutError
 from cifar_dsl.importing.network import join, layer
+from cifar_dsl.importing.rules.products import heads_of_tokens, tokens_of_heads
 from cifar_dsl.importing.rules.weights import standardized
-from cifar_dsl.importing.tracing import BATCH as IMAGES
-from cifar_dsl.importing.tracing import AtenCall, Constant
+from cifar_dsl.importing.tracing import AtenCall, Constant, Known
 from cifar_dsl.importing.translator import AXIS_LETTERS, Noise, Tensor, Translator, Weight, channel_axis, rule
 from cifar_dsl.ir import Pattern
 
@@ -74,7 +74,8 @@ def _linear(t: Translator, call: AtenCall) -> Tensor:
     tensors = {**tensors, "bias": bias}
     x = t.tensor(a["input"])
     last = len(x.layout.dims) - 1
-    if last == 1 and x.layout.whole_axis(0) == BATCH:
+    is_tokens = last == 2 and t.shape(x.value).is_image and len(x.layout.dims[1]) > 1
+    if x.layout.whole_axis(0) == BATCH and (last == 1 or is_tokens):
         x = t.natural(t.canonical(x))
     shape = t.shape(x.value)
     axis = x.layout.whole_axis(last)
@@ -261,6 +262,13 @@ def _empty(_: Translator, call: AtenCall) -> Any:
     return Constant(call.shape)
 
 
+@rule("new_zeros")
+def _zeros(_: Translator, call: AtenCall) -> Known:
+    import torch
+
+    return Known(torch.zeros(call.shape))
+
+
 @rule("bernoulli")
 def _bernoulli(t: Translator, call: AtenCall) -> Any:
     if "p" not in call.arguments:
@@ -291,21 +299,10 @@ def _attention(t: Translator, call: AtenCall) -> Tensor:
     features = operands[0].layout.shape[-1]
     if a["scale"] not in (None, features**-0.5):
         raise t.unsupported("attention with another scale")
-    values = [_tokens_of_heads(t, one) for one in operands]
+    values = [tokens_of_heads(t, one) for one in operands]
     dropout = float(a["dropout_p"])
     value = t.add(join("attend", heads=heads, dropout=dropout), values)
-    batch, tokens, channels = Layout.of(IMAGES, t.shape(value).extents).dims
-    inner = t.shape(value).channels // heads
-    split = Layout((batch, tokens, channels)).reshaped((IMAGES, extent_of(tokens), heads, inner))
-    return Tensor(value, split.permuted((0, 2, 1, 3)))
-
-
-def _tokens_of_heads(t: Translator, x: Tensor) -> int:
-    """Heads (N, heads, T, d) as tokens (T, heads * d)."""
-    if len(x.layout.dims) != 4:
-        raise LayoutError
-    batch, heads, tokens, features = x.layout.dims
-    return t.canonical(Tensor(x.value, Layout((batch, tokens, merged((*heads, *features))))))
+    return heads_of_tokens(t, value, heads)
 
 
 @rule("hardtanh", "clamp")

@@ -6,7 +6,7 @@ from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.importing.layouts import Atom, Layout, LayoutError
 from cifar_dsl.importing.network import layer
 from cifar_dsl.importing.tracing import AtenCall
-from cifar_dsl.importing.translator import RULES, Multiple, OfWeight, Tensor, Translator, Weight, rule
+from cifar_dsl.importing.translator import RULES, Multiple, OfWeight, Rolled, Tensor, Translator, Weight, rule
 from cifar_dsl.operations.layers.shaping import Slice
 
 
@@ -17,16 +17,36 @@ def _view(t: Translator, call: AtenCall) -> Any:
         return evolve(x, shape=call.shape)
     if isinstance(x, Multiple | OfWeight):
         return evolve(x, weight=evolve(x.weight, shape=call.shape))
-    return Tensor(t.tensor(x).value, t.tensor(x).layout.reshaped(call.shape))
+    x, by = _unrolled(t, x)
+    return t.seen(x, x.layout.reshaped(call.shape), by)
+
+
+def _unrolled(t: Translator, argument: Any) -> tuple[Tensor, tuple[int, int]]:
+    """A tensor, and by how many rows and columns it is rolled."""
+    found = t.get(argument)
+    return (found.tensor, found.by) if isinstance(found, Rolled) else (t.tensor(argument), (0, 0))
 
 
 RULES.update(dict.fromkeys(("flatten", "unflatten", "unsqueeze", "squeeze"), _view))
 
 
 @rule("permute")
-def _permute(t: Translator, call: AtenCall) -> Tensor:
-    x = t.tensor(call.arguments["self"])
-    return Tensor(x.value, x.layout.permuted([place % len(x.layout.dims) for place in call.arguments["dims"]]))
+def _permute(t: Translator, call: AtenCall) -> Tensor | Rolled:
+    x, by = _unrolled(t, call.arguments["self"])
+    order = [place % len(x.layout.dims) for place in call.arguments["dims"]]
+    return t.seen(x, x.layout.permuted(order), by)
+
+
+@rule("roll")
+def _roll(t: Translator, call: AtenCall) -> Tensor | Rolled:
+    x, by = _unrolled(t, call.arguments["self"])
+    moved = list(by)
+    for shift, place in zip(call.arguments["shifts"], call.arguments["dims"], strict=True):
+        axis = x.layout.whole_axis(place % len(x.layout.dims))
+        if axis not in {2, 3} or not t.shape(x.value).is_image:
+            raise t.unsupported("it rolls something else than the rows and columns of an image")
+        moved[axis - 2] += shift
+    return Rolled(x, (moved[0], moved[1])) if any(moved) else x
 
 
 @rule("transpose", "swapaxes", "t", "numpy_T", "mT")

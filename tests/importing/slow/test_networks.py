@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.models.swin_transformer import SwinTransformer
 
 import cifar_dsl
 from cifar_dsl.export.verification import network_of
@@ -63,9 +64,13 @@ def test_views_vanish_in_layers():
     assert torch.allclose(found.network().eval()(x), found.module.eval()(x), atol=1e-5)  # float32, scores of about 1
 
 
-@pytest.mark.parametrize("name", ["residual", "batchnorm_before", "zoo/resnet18"])
+EIGHT = [path.stem for path in specs_directory().glob("*.arch")]
+
+
+@pytest.mark.parametrize("name", [*EIGHT, "resnet18"])
 def test_a_printed_spec_is_imported_as_the_same_graph(name):
-    spec = cifar_dsl.load(shipped_specs()[name.rpartition("/")[2]], root=specs_directory())
+    assert len(EIGHT) == 8
+    spec = cifar_dsl.load(shipped_specs()[name], root=specs_directory())
     found = cifar_dsl.from_torch(network_of(spec.to_pytorch()), spec.graph.input.extents)
     assert is_same(found.spec.graph, spec.graph)
 
@@ -171,3 +176,87 @@ def test_batch_norms_of_weights_and_parts_without_gradients_are_imported():
     assert "scale(0.980580675691)" in text
     assert "conv(8, 3, bias=false, weight=standardized(eps=1e-05))" in text
     assert "conv(8, 3, weight=scaled(gamma=0.848528137424, eps=1e-05))" in text
+
+
+def swin(**given):
+    torch.manual_seed(0)
+    return SwinTransformer([4, 4], 16, [2, 2], [2, 4], [4, 4], stochastic_depth_prob=0.1, num_classes=10, **given)
+
+
+def test_shifted_windows_with_relative_positions_are_imported_with_their_weights():
+    module = swin(attention_dropout=0.25)
+    imported = import_module(module, Shape((3, 32, 32)), "swin")
+    assert "windows(4, shift=shift) {" in imported.text
+    assert "attention(in_channels // 8, dropout=0.25, before=relative_bias)" in imported.text
+    assert "swin_transformer_block(0.033333333, shift=2)" in imported.text
+    assert "slice([0, 1, 0], [16, 8, 7], step=[1, 2, 2])" in imported.text  # rows and columns at once
+    assert imported.unused == ()
+    assert imported.analysis.graph.cost.parameters == sum(one.numel() for one in module.parameters())
+
+
+def test_other_positions_than_relative_ones_are_refused():
+    module = swin()
+    index = module.features[1][0].attn.relative_position_index
+    index[0], index[1] = index[1].clone(), index[0].clone()
+    with pytest.raises(UserError, match=r"features.1.0.attn.*other numbers of a parameter than those of relative pos"):
+        cifar_dsl.from_torch(module, (3, 32, 32))
+
+
+class Attending(nn.Module):
+    """Attention by products, without a layer of torch for it."""
+
+    def __init__(self, dropout=0.0, change=lambda scores: scores):
+        super().__init__()
+        self.patch, self.qkv, self.out = (
+            nn.Conv2d(3, 16, 4, 4),
+            nn.Linear(16, 48, bias=False),
+            nn.Linear(16, 16, bias=False),
+        )
+        self.dropout, self.head, self.change = nn.Dropout(dropout), nn.Linear(16, 10), change
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).mT
+        q, k, v = self.qkv(x).reshape(len(x), 16, 3, 4, 4).permute(2, 0, 3, 1, 4)
+        scores = self.change(q @ k.transpose(-2, -1) * 4**-0.5)
+        x = x + self.out((self.dropout(scores.softmax(-1)) @ v).transpose(1, 2).flatten(2))
+        return self.head(x.mean(1))
+
+
+@pytest.mark.parametrize(("dropout", "written"), [(0.0, "attention(4, bias=false)"), (0.5, "dropout=0.5")])
+def test_attention_by_products_is_one_layer(dropout, written):
+    text = cifar_dsl.from_torch(Attending(dropout), (3, 16, 16)).spec.text
+    assert "attention(4, bias=false" in text
+    assert written in text
+    assert "einsum" not in text
+
+
+def test_attention_with_dropout_and_without_projections_is_printed_in_its_long_form():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patch, self.head = nn.Conv2d(3, 16, 4, 4), nn.Linear(16, 10)
+
+        def forward(self, x):
+            heads = self.patch(x).flatten(2).mT.reshape(len(x), 16, 4, 4).transpose(1, 2)
+            dropout = 0.5 if self.training else 0.0
+            x = nn.functional.scaled_dot_product_attention(heads, heads, heads, dropout_p=dropout)
+            return self.head(x.transpose(1, 2).flatten(2).mean(1))
+
+    text = cifar_dsl.from_torch(Bare(), (3, 16, 16)).spec.text
+    assert text.count("einsum") == 2
+    assert "softmax(over=columns) -> dropout" in text
+
+
+def test_a_mask_that_no_windows_have_is_refused_and_named():
+    mask = torch.full((16, 16), -100.0).triu(1)
+    with pytest.raises(UserError, match=r"test_networks.py:\d+\): it adds a mask"):
+        cifar_dsl.from_torch(Attending(change=lambda scores: scores + mask), (3, 16, 16))
+
+
+def test_rolled_channels_are_refused():
+    class Rolling(nn.Module):
+        def forward(self, x):
+            return x.roll((1,), (1,)).flatten(1)
+
+    with pytest.raises(UserError, match="it rolls something else than the rows and columns"):
+        cifar_dsl.from_torch(Rolling(), (3, 8, 8))
