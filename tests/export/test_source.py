@@ -143,7 +143,7 @@ def test_operations_of_a_cell_are_written_where_they_are_used() -> None:
             CELLS,
         )
     )
-    assert re.findall(r"^class (\w+)", text, re.MULTILINE)[-4:] == ["Skip", "Cell", "CellB", "Tried"]
+    assert re.findall(r"^class (\w+)", text, re.MULTILINE)[-4:] == ["Skip", "Cell", "Cell2", "Tried"]
     assert "padding=k // 2" in text
     assert "branch1=Stages(sep3=Sep3(" in text
     assert "next_ = self.next(newer, older)" in text
@@ -207,6 +207,10 @@ TREE = "block tree(n) { if n > 0 { add { tree(n - 1) | conv(3, 1) } } else { rel
 EVEN = "block even(n) { if n > 0 { odd(n - 1) } }\nblock odd(n) { conv(4, 1)\nif n > 0 { even(n - 1) } }"
 KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
 
+SKIPS = """block skip(c, stride) { if stride > 1 { avgpool(stride) }
+    if in_channels != c { conv(c, 1) } }
+block unit(c, stride) { add { skip(c, stride) | conv(c, 3, stride, pad=1) -> bn } }"""
+
 
 @pytest.mark.parametrize(
     ("model", "blocks"),
@@ -233,6 +237,7 @@ KEYWORDS = "block unit(lambda, pass) { conv(lambda, 1)\nif pass { relu } }"
         ("let x = tanh\nrelu\nadd { x | conv(3, 1) | x -> relu } -> flatten -> dense(10)", ""),
         ("let x = conv(4, 1)\nlet y = add { x | x -> conv(4, 1) }\ny -> relu -> flatten -> dense(10)", ""),
         ("let x = tanh\nrelu\nshake { x | x -> tanh | x | tanh } -> flatten -> dense(10)", ""),
+        ("unit(3, 1) -> unit(8, 2) -> unit(8, 1) -> flatten -> dense(10)", SKIPS),
     ],
 )
 def test_every_form_is_printed(model: str, blocks: str) -> None:
@@ -257,6 +262,56 @@ def test_the_check_finds_what_the_printer_could_do_wrong(find: str, put: str) ->
     fill_with_statistics(module, analysis.graph.input)
     with pytest.raises(UserError, match=r"doesn.t compute|other weights"):
         check_source(text.replace(find, put), module, analysis.graph.input)
+
+
+@pytest.mark.parametrize(
+    ("find", "put"),
+    [
+        ("self.concat(a, b, c)", "self.concat(b, a, c)"),
+        ("self.concat(a, b, c)", "self.concat(a, b, b)"),
+        ("self.b(a)", "self.b(x)"),
+        ("torch.cat(branches, dim=self.dim)", "torch.cat(branches[::-1], dim=self.dim)"),
+        ("zip(branches, inputs, strict=True)", "zip(branches, inputs[::-1], strict=True)"),
+        ("self.mul(concat, a)", "concat"),
+    ],
+    ids=["another order", "a tensor twice", "another input", "order in the join", "inputs of branches", "a lost join"],
+)
+def test_the_check_finds_tensors_that_take_another_way(find: str, put: str) -> None:
+    analysis = of_model(
+        """let a = conv(3, 1) -> bn
+        let b = a -> conv(3, 1) -> bn
+        let c = b -> conv(3, 1) -> bn
+        let concat = concat { a | b -> relu | c -> tanh } -> conv(3, 1)
+        mul { concat | a }
+        global_avgpool -> dense(10)"""
+    )
+    text = pytorch_source(analysis)
+    module = build_module(analysis.graph, "tried", seed=0)
+    fill_with_statistics(module, analysis.graph.input)
+    check_source(text, module, analysis.graph.input)
+    assert find in text, text
+    with pytest.raises(UserError, match=r"doesn.t compute|other weights|can't be run"):
+        check_source(text.replace(find, put), module, analysis.graph.input)
+
+
+def test_classes_and_tensors_have_names_that_say_what_they_are() -> None:
+    text = checked(
+        of_model(
+            """let first = conv(8, 1) -> relu
+            let tensors = [first]
+            for count in [2, 3] { tensors = grown(tensors, count) }
+            add for tensor in tensors { tensor -> relu } -> global_avgpool -> dense(10)""",
+            """block grown(before: list, count: int) {
+                let made = before
+                let more = add for tensor in before { tensor -> conv(8, 3, pad=1) } -> bn
+                made = made + [more]
+                made
+            }""",
+        )
+    )
+    assert "class Grown2(nn.Module):" in text
+    assert "class Grown3(nn.Module):" in text
+    assert "def forward(self, before: Tensor, before2: Tensor)" in text
 
 
 def test_initial_values_are_those_of_the_spec() -> None:

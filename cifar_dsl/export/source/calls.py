@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from cifar_dsl.export.source.parts import Part, Step
+from cifar_dsl.export.source.parts import Part, Step, same_tensors
 from cifar_dsl.export.source.statements import Unit
 from cifar_dsl.ir import Node
 
@@ -72,7 +72,7 @@ def inputs_of_call(step: Step, of_part: dict[int, Unit]) -> tuple[int, ...]:
     if part.scope.kind == "join":
         *branches, join = part.steps
         if all(map(passes_on, branches)):
-            sources = _sources(part)
+            sources = same_tensors(part)
             return tuple(step.inputs[sources[value]] for value in join.inputs)
         return tuple(step.inputs[value] for value in inputs_of_branches(part))
     if of_part[id(part)].is_lone or not part.is_chain:
@@ -83,16 +83,6 @@ def inputs_of_call(step: Step, of_part: dict[int, Unit]) -> tuple[int, ...]:
 def inputs_of_branches(join: Part) -> tuple[int, ...]:
     """The inputs of a join that its branches take, one for each; a single one if all take the same."""
     *branches, _ = join.steps
-    sources = _sources(join)
+    sources = same_tensors(join)
     taken = tuple(sources[one.inputs[0]] for one in branches)
     return taken if len(set(taken)) > 1 else taken[:1]
-
-
-def _sources(join: Part) -> dict[int, int]:
-    """The inputs of a join, by the values that are the same tensor: those of branches that pass it on."""
-    sources = dict(enumerate(range(join.inputs)))
-    for one in filter(passes_on, join.steps):
-        assert one.part is not None
-        passed = (0,) if one.part.steps else one.part.outputs
-        sources |= zip(one.outputs, (sources[one.inputs[out]] for out in passed), strict=True)
-    return sources

@@ -3,6 +3,7 @@
 import builtins
 import re
 from collections.abc import Iterator
+from itertools import chain, count
 from typing import Any
 
 from cifar_dsl.compiler import Analysis
@@ -32,6 +33,7 @@ from cifar_dsl.export.source.layout import (
     identifier,
     lines_of,
 )
+from cifar_dsl.export.source.names import class_name, class_names
 from cifar_dsl.export.source.parts import Part, part_of
 from cifar_dsl.export.source.repeats import Item
 from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version
@@ -126,11 +128,6 @@ def pytorch_source(analysis: Analysis, *, train: bool = False) -> str:
     return _Printer(analysis, units, vocabulary).text(train=train)
 
 
-def class_name(name: str) -> str:
-    """The name of a class for a block or spec: `basic_block` -> `BasicBlock`."""
-    return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W+|_", name)) or "Stage"
-
-
 @define
 class _Printer:
     _analysis: Analysis
@@ -148,9 +145,8 @@ class _Printer:
         own = needed({own_classes()[target] for target in targets if target in own_classes()})
         self._taken = {*_HELPERS, *(one.name for one in own), "Tensor", "F"}
         self._units.model.name = self._unused(class_name(self._analysis.program.name.text))
-        for version in versions:
-            if not version.name:
-                version.name = self._unused(self._name_of(version))
+        for version, name in class_names(versions, self._units.model, self._vocabulary).items():
+            version.name = self._unused(name)
         self._has_initialization = bool(initialization(self._analysis.graph))
         classes = ["\n".join(self._class(version)) for version in versions]
         initial = initialization(self._analysis.graph)
@@ -172,23 +168,9 @@ class _Printer:
         return [*docstring(f"{summary}\n\n{written_by}", ""), ""]
 
     def _unused(self, name: str) -> str:
-        letters = iter("BCDEFGHIJKLMNOPQRSTUVWXYZ")
-        chosen, number = name, 2
-        while chosen in self._taken:
-            chosen, number = f"{name}{next(letters, number)}", number + 1
+        chosen = next(one for one in chain([name], (f"{name}{i}" for i in count(2))) if one not in self._taken)
         self._taken.add(chosen)
         return chosen
-
-    def _name_of(self, version: Version) -> str:
-        part = version.parts[0]
-        name = class_name(
-            part.scope.label.partition("(")[0] if part.scope.kind in {"block", "let", "tied"} else part.name
-        )
-        if part.scope.kind == "block":
-            return name
-        around = part.owner.scope
-        of_block = class_name(around.label.partition("(")[0])
-        return (of_block if around.kind == "block" else self._units.model.name) + name
 
     # ---- classes
 
@@ -479,7 +461,7 @@ def _forward(version: Version, units: Units) -> list[str]:
     last_uses = {value: number for number, (_, inputs, _) in enumerate(calls) for value in inputs}
     last_uses |= dict.fromkeys(outputs, len(calls))
     is_model = part.scope.kind == "model"
-    names = _names_of_inputs(part, labels, last_uses)
+    names = _names_of_inputs(part, units, labels, last_uses)
     parameters = [f"{names[one]}: Tensor" for one in range(part.inputs)]
     result = _result([one in part.only_trained for one in part.outputs])
     if is_model and len(outputs) > 1:
@@ -541,25 +523,30 @@ def _numbered_name(base: str, first: int, difference: int) -> str:
 
 def _free(label: str, step: str, live: set[str], index: int) -> str:
     """A name for a tensor that isn't that of another one that is still needed."""
-    names = (f"{one}_" if hasattr(builtins, one) else identifier(one) for one in (label, step))
-    for name in (*names, f"{step}_{index + 1}"):
+    for name in (_variable(label), _variable(step), f"{step}_{index + 1}"):
         if name.strip("_") and name not in live:
             live.add(name)
             return name
     return _free("", f"{step}_", live, index)
 
 
-def _names_of_inputs(part: Part, labels: dict[int, str], last_uses: dict[int, int]) -> dict[int, str]:
+def _names_of_inputs(part: Part, units: Units, labels: dict[int, str], last_uses: dict[int, int]) -> dict[int, str]:
     """The names of the tensors that enter: `x`, unless it is used again after others got that name."""
     if part.inputs == 1:
         plain = "images" if part.scope.kind == "model" else "inputs"
         is_short = last_uses.get(0, 0) == 0 or all(step.labels for step in part.steps[:-1])
         return {0: identifier(labels.get(0, "x" if is_short else plain))}
     names: dict[int, str] = {}
-    for number in range(part.inputs):
-        label = labels.get(number, f"x{number + 1}")
-        names[number] = identifier(label if label not in names.values() else f"x{number + 1}")
+    for number, origin in enumerate(units.origins(part)):
+        wanted = labels.get(number, origin)
+        numbered = chain([wanted], (f"{origin}{i}" for i in count(2)))
+        names[number] = next(one for one in map(_variable, numbered) if one not in names.values())
     return names
+
+
+def _variable(name: str) -> str:
+    """A name of a spec as a local variable."""
+    return f"{name}_" if hasattr(builtins, name) else identifier(name)
 
 
 def _result(are_absent: list[bool]) -> str:

@@ -131,7 +131,26 @@ class _Reader:
             else:
                 step.part = self.part(one.stage, part.owner, key, only_trains=only_trains or one.only_trains)
             part.steps.append(step)
+        if scope.kind == "join":
+            sources = same_tensors(part)
+            for step in part.steps[:-1]:  # branches all start from what enters, not from what another one passes on
+                step.inputs = tuple(sources.get(value, value) for value in step.inputs)
         return part
+
+
+def same_tensors(part: Part) -> dict[int, int]:
+    """The inputs of a part, by the values that are the same tensor."""
+    sources = {number: number for number in range(part.inputs)}
+    for step in part.steps:
+        if step.part is not None:
+            inner = same_tensors(step.part)
+            passed = [inner.get(output) for output in step.part.outputs]
+        else:
+            passed = [0] if step.target == "torch.nn.Identity" else []
+        for output, place in zip(step.outputs, passed, strict=False):
+            if place is not None and step.inputs[place] in sources:
+                sources[output] = sources[step.inputs[place]]
+    return sources
 
 
 def order_of_use(part: Part) -> tuple[int, ...]:

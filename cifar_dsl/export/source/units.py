@@ -43,7 +43,7 @@ class Units:
             unit = by_key.setdefault(part.key, Unit(part.key, []))
             unit.parts.append(part)
             self.of_part[id(part)] = unit
-        parents = {id(inner): part for part in parts for inner in part.inside()}
+        self._parents = parents = {id(inner): part for part in parts for inner in part.inside()}
         for unit in _inside_out([*by_key.values()], self.of_part):
             for one in _Analysis(self, unit, parents).run():
                 self.of_part |= {id(part): one for part in one.parts}
@@ -60,6 +60,26 @@ class Units:
         """The steps of a class in which tensors have names; see `Loop`."""
         unit = version.unit
         return _Analysis(self, unit, {})._items_of(version.parts[0])  # noqa: SLF001  # of this file
+
+    def origins(self, part: Part) -> list[str]:
+        """What the tensors that enter a part are called where they come from, or by the block that takes their list."""
+        if id(part) not in self._parents:
+            return ["images"]
+        around = self._parents[id(part)]
+        step = next(step for step in around.steps if step.part is part)
+        names = [self._origin(around, value) for value in step.inputs]
+        lists = [name for name in self.vocabulary.parameters(part.scope) if name not in part.values]
+        is_list = len(lists) == 1 and len(names) > 1 and len({*names}) == 1
+        return lists * len(names) if is_list else names
+
+    def _origin(self, part: Part, value: int) -> str:
+        """The name of a value in a part: that of a `let`, or of a stage that makes several."""
+        if value < part.inputs:
+            return self.origins(part)[value]
+        maker = next(step for step in part.steps if value in step.outputs)
+        if len(maker.labels) == len(maker.outputs):
+            return maker.labels[maker.outputs.index(value)]
+        return maker.name.rstrip("0123456789") if maker.labels else "x"
 
     # ---- comparison
 
@@ -261,7 +281,7 @@ class _Analysis:
         if not (is_chain_of_inputs(first) or is_simple_join(first) or self._unit.is_lone):
             return False
         around = [id(self._parents[id(part)]) for part in self._unit.parts]
-        if self._unit.is_lone:
+        if self._unit.is_lone or _is_one_call(first):
             return True
         return len(set(around)) == len(around) and len(self._folded_names(first)) == len(first.steps)
 
@@ -354,6 +374,12 @@ class _Analysis:
             test, chosen, otherwise = negated(test), otherwise, ()
         start, end = common(range(before), 0), common(range(-after, 0), 1)
         return (*start, Condition(test, chosen, otherwise), *end)
+
+
+def _is_one_call(part: Part) -> bool:
+    """Whether a named tensor is what one block makes, whose class is as short as one of its own would be."""
+    first, *others = part.steps
+    return part.scope.kind == "let" and not others and first.part is not None and first.part.scope.kind == "block"
 
 
 def _whole(longest: Part, part: Part, signature: Callable[[Step], Key]) -> list[Step] | None:

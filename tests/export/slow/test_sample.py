@@ -1,5 +1,6 @@
 """A sample of the shipped specs through every export; `bench/exports.py` has them all."""
 
+import ast
 from typing import Any
 
 import pytest
@@ -23,6 +24,11 @@ def test_source(name: str) -> None:
     module = subject.module()
     fill_with_statistics(module, subject.image)
     assert check_source(pytorch_source(subject.analysis), module, subject.image).difference == 0
+
+
+def test_every_shipped_spec_is_printed() -> None:
+    for name in shipped_specs():
+        ast.parse(pytorch_source(subject_of(name).analysis))
 
 
 @pytest.mark.parametrize("dtype", files.INPUTS)
