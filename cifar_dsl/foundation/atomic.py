@@ -35,11 +35,15 @@ def check_writable(folder: Path) -> Path:
 def write_atomically(path: Path, content: bytes, *, follow: bool = False) -> None:
     """Replace the content of a file completely or not at all, even if the power fails.
 
-    An existing file keeps its mode. If `path` is a link, it is replaced; with `follow`, its target is written. Raises
-    OSError with a file name.
+    An existing file keeps its mode. If `path` is a link, it is replaced; with `follow`, its target is written. A device
+    or a pipe, such as /dev/null, gets the content, and stays what it is. Raises OSError with a file name.
     """
     given, path = path, path.resolve() if follow else path
     try:
+        if _is_stream(path):
+            with path.open("wb") as stream:
+                stream.write(content)
+            return
         # The second name where another process writes the same file at the same time, and removes our first one.
         names = (f"{path.name}.tmp", f"{path.name}.{os.getpid()}.tmp")
         if not any(_replace(path, path.with_name(name), content) for name in names):
@@ -48,6 +52,15 @@ def write_atomically(path: Path, content: bytes, *, follow: bool = False) -> Non
     except OSError as error:
         error.filename = str(given)  # not the temporary file's, which nobody knows
         raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether `path` itself is a device or a pipe."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # the write will say why
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
 def _replace(path: Path, temporary: Path, content: bytes) -> bool:

@@ -101,3 +101,17 @@ def test_a_file_in_the_place_of_the_temporary_one_is_not_written(tmp_path, kind,
     write_atomically(path, b"new", follow=follow)
     assert (outside.read_bytes(), path.read_bytes(), path.is_symlink()) == (b"mine", b"new", False)
     assert not planted.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+def test_a_pipe_gets_the_content_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomically(pipe, b"content", follow=True)
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
