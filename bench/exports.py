@@ -31,7 +31,8 @@ The largest difference of the scores of each export from those of the network, a
 describes it: for batches of 7 and 1 images, with statistics that have seen data. `pytorch` and `pt2` must be 0. `onnx`
 is a share of the largest score: at most 1e-5, or twice the rounding error of torch itself if larger. `lines` counts
 those of the printed file. Seconds are CPU time of one core for an export with its check, without the import of torch;
-they were measured on a busy machine, and tell the order only.
+they were measured on a busy machine, and tell the order only. An asterisk marks what was measured before the last
+change of the printer, with the same version of torch.
 
 `python bench/exports.py` writes this page ({versions}). {missing}
 
