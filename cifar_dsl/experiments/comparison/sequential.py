@@ -49,7 +49,7 @@ SMALLEST_CAP, LARGEST_CAP = 4, 30
 MOST_SPECS = 50  # beside the baseline
 _SHARES = {4: 0.716, 6: 0.681, 8: 0.687, 12: 0.705, 16: 0.686, 20: 0.666, 30: 0.585}  # by the cap
 _SPENT = 2.0  # the power of the share of seeds that alpha is spent by
-_GIVE_UP = 0.1  # the predictive probability of a decision below which a spec is given up
+_GIVE_UP = 0.15  # the predictive probability of a decision below which a spec is given up
 _DRAWS = 400  # of the future, for a forecast
 
 
