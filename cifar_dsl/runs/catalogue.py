@@ -92,7 +92,7 @@ class FoundRun:
 
     def size_and_change(self) -> tuple[int, datetime]:
         """Both, by asking the system for each file once."""
-        size, latest = 0, 0.0
+        size, latest = 0, -math.inf
         for folder, _, names in walk(self.path):
             for name in names:
                 try:
@@ -101,6 +101,7 @@ class FoundRun:
                     continue
                 size += status.st_size
                 latest = max(latest, status.st_mtime)
+        latest = 0 if latest == -math.inf else latest  # all files are gone
         return size, datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
 
 

@@ -11,6 +11,7 @@ from helpers.waits import HostWaits
 from torch import Tensor
 from torchvision.transforms import v2
 
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe import AUGMENTATIONS
 from cifar_dsl.operations.registry import MisfitError
@@ -213,8 +214,7 @@ def test_a_translation_is_a_crop_by_another_name():
 
 
 def test_filled_pixels_are_normalized_too():
-    picture = images()
-    picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
+    picture = evolve(images(), scale=torch.tensor([1.0, 2.0, 3.0]), offset=torch.tensor([-1.0, -2.0, -3.0]))
     whole = change("cutout", size=100)
     black = augmented_batch(picture, torch.arange(4), (whole,), HostKeys(SEED, EPOCH)).images
     assert torch.equal(black, torch.tensor([-1.0, -2.0, -3.0]).view(1, 3, 1, 1).expand(4, 3, HEIGHT, WIDTH))
@@ -307,8 +307,7 @@ def test_three_of_four_erased_rectangles_are_taller_than_wide_and_half_of_torchv
     "stage", [change("crop", padding=5), change("translate", pixels=5), change("rotate", degrees=90)]
 )
 def test_pixels_from_outside_are_black_before_normalization(stage):
-    picture = images()
-    picture.scale, picture.offset = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
+    picture = evolve(images(), scale=torch.tensor([1.0, 2.0, 3.0]), offset=torch.tensor([-1.0, -2.0, -3.0]))
     result = augmented_batch(picture, torch.arange(40), (stage,), HostKeys(SEED, EPOCH)).images
     is_outside = (augmented((stage,), torch.arange(40)) == 0).all(1)
     assert is_outside.any()

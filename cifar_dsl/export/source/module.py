@@ -36,7 +36,7 @@ from cifar_dsl.export.source.layout import (
 from cifar_dsl.export.source.names import class_name, class_names
 from cifar_dsl.export.source.parts import Part, part_of
 from cifar_dsl.export.source.repeats import Item
-from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version
+from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version, assigned_in
 from cifar_dsl.export.source.ties import tied_modules
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
 from cifar_dsl.export.source.training import training_script
@@ -135,6 +135,7 @@ class _Printer:
     _vocabulary: Vocabulary
     _used: set[str] = field(factory=set)  # names of classes and functions that are printed in front
     _taken: set[str] = field(factory=set)
+    _undeclared: set[str] = field(factory=set)  # names in a class that get modules of several classes, and no type yet
     _has_initialization: bool = False
 
     def text(self, *, train: bool) -> str:
@@ -181,6 +182,7 @@ class _Printer:
         lines += [*docstring(self._description(version), INDENT), ""]
         lines += header("__init__", ["self", *self._parameters(version)], "None", INDENT)
         lines.append(f"{2 * INDENT}super().__init__()")
+        self._undeclared = self._of_several_classes(version)
         for statement in version.statements:
             lines += self._statement(statement, 2 * INDENT)
         if version is self._units.model:
@@ -246,7 +248,7 @@ class _Printer:
             case Assign(name=name, test=test) if test is not None:
                 return [
                     *_test_lines(f"{indent}if ", test),
-                    *self._assign(statement, indent + INDENT, kind=": nn.Module"),
+                    *self._assign(statement, indent + INDENT),
                     f"{indent}else:",
                     *self._assign(Assign(name, ModuleCall("torch.nn.Identity")), indent + INDENT),
                 ]
@@ -257,9 +259,21 @@ class _Printer:
             case Condition(test=test, chosen=chosen, otherwise=otherwise):
                 return self._condition(test, chosen, otherwise, indent)
 
-    def _assign(self, stage: Assign, indent: str, kind: str = "") -> list[str]:
-        """The line that makes a stage; `kind` is the type of the attribute, where it isn't that of the module."""
+    def _of_several_classes(self, version: Version) -> set[str]:
+        """The names that get modules of different classes, and so need a type."""
+        classes: dict[str, set[str]] = {}
+        for stage in (one for statement in version.statements for one in assigned_in(statement)):
+            found = classes.setdefault(stage.name, set())
+            found.add(self._call(stage.call).function)
+            if stage.test is not None:
+                found.add("nn.Identity")
+        return {name for name, found in classes.items() if len(found) > 1}
+
+    def _assign(self, stage: Assign, indent: str) -> list[str]:
+        """The line that makes a stage."""
         name, call, shape = stage.name, self._call(stage.call), stage.shape
+        kind = ": nn.Module" if name in self._undeclared else ""
+        self._undeclared.discard(name)
         if identifier(name) != name or not name.isidentifier():
             return lines_of(indent, Call("self.add_module", (("", f'"{name}"'), ("", call))), comment=shape)
         return lines_of(f"{indent}self.{name}{kind} = ", call, comment=shape)

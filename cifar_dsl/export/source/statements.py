@@ -120,6 +120,16 @@ def names_in(statement: Statement) -> Iterator[str]:
                 yield from names_in(inner)
 
 
+def assigned_in(statement: Statement) -> Iterator[Assign]:
+    """The stages of a statement that are assigned to a name, in order."""
+    match statement:
+        case Assign():
+            yield statement
+        case Condition(chosen=chosen, otherwise=otherwise):
+            for inner in (*chosen, *otherwise):
+                yield from assigned_in(inner)
+
+
 def calls_in(statement: Statement) -> Iterator[ModuleCall]:
     """The calls of a statement, without those inside them."""
     match statement:

@@ -18,7 +18,7 @@ def source_of(name: str, *, train: bool = False) -> str:
 
 
 def test_types(tmp_path: Path) -> None:
-    for name in ("resnet18", "vit_tiny", "res2net50"):
+    for name in ("resnet18", "vit_tiny", "res2net50", "shake_shake26_2x32d"):
         (tmp_path / f"{name}.py").write_text(source_of(name), encoding="utf-8")
     for name in ("resnet18", "preact_resnet18"):
         (tmp_path / f"{name}_script.py").write_text(source_of(name, train=True), encoding="utf-8")
