@@ -340,9 +340,9 @@ def _parts(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
 
 def _report_failures(failures: Iterable[tuple[Job, TrainingFailed]]) -> None:
     """Report each failure once: the trainings after the first that failed for the same reason share a line."""
-    alike: dict[str, list[tuple[Job, TrainingFailed]]] = {}
+    alike: dict[TrainingFailed, list[tuple[Job, TrainingFailed]]] = {}
     for job, failure in failures:
-        alike.setdefault(failure.message, []).append((job, failure))
+        alike.setdefault(failure, []).append((job, failure))
     for (job, failure), *others in alike.values():
         _report_failure(job, failure)
         if others:

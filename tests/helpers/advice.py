@@ -114,6 +114,8 @@ def _replace(diagnostic: Diagnostic, proposal: str) -> Texts:
         nearest = min(lines, key=lambda match: abs(match.end() - span.end))
         yield edited(source, Edit(Span(source, nearest.start(), nearest.end()), f" {proposal} "))
         return
+    if (named := re.match(r"\w+=", proposal)) and source.text[: span.start].endswith(named[0]):
+        span = Span(source, span.start - len(named[0]), span.end)
     if proposal[0] == ":" and source.text[: span.start].rstrip()[-1] not in "[,":  # of a shape, not of a slice
         start = source.text.rindex(":", 0, span.start)
         span = Span(source, start, span.end)

@@ -198,13 +198,12 @@ def test_a_bug_in_a_training_is_reported_with_its_spec_and_the_others_continue(c
     )
     outcome = compare()
     assert outcome.code == 101
-    assert outcome.err.count("this is a bug in cifar-dsl") == 2
-    reports = [path.read_text(encoding="utf-8") for path in (tmp_path / "state/bugs").iterdir()]
-    assert len(reports) == 2
-    for report in reports:
-        assert "command: cifar-dsl compare" in report
-        assert "ZeroDivisionError" in report
-    assert any("epochs 3" in report for report in reports)
+    assert outcome.err.count("this is a bug in cifar-dsl") == 1
+    assert "  = note: for the same reason, could not be trained: wider seed 0\n" in outcome.err
+    (report,) = [path.read_text(encoding="utf-8") for path in (tmp_path / "state/bugs").iterdir()]
+    assert "command: cifar-dsl compare" in report
+    assert "ZeroDivisionError" in report
+    assert "epochs 3" in report
     assert table(outcome)["tiny"][3] != "failed"
 
 

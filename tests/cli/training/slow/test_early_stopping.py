@@ -6,6 +6,7 @@ import pytest
 from helpers.training import terminated_after
 
 import cifar_dsl
+from cifar_dsl.foundation.errors import SpecWarning
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.recorder import Recorder
 
@@ -38,7 +39,8 @@ def test_a_run_ends_after_its_patience_and_says_so(trained):
     assert run.result().stopped_early
     assert run.result().accuracy == run.metrics()[-1].test_accuracy
     assert run.result().best.epoch == len(values) - 2
-    whole = trained("runs", "train.epochs=2", *OVERRIDES[1:])
+    with pytest.warns(SpecWarning, match="W0406 early stopping has no effect"):
+        whole = trained("runs", "train.epochs=2", *OVERRIDES[1:])
     assert (whole.result().epochs, whole.result().stopped_early) == (2, False)
     assert whole.metrics()[0].validation_accuracy == values[0]
 
