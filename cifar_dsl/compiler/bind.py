@@ -171,7 +171,7 @@ class Binder:
 
     def _key(self, declaration: type[D], call: Invocation) -> Hashable:
         """What tells a call with constants from others; None for other calls."""
-        key: list[Hashable] = [declaration]
+        key: list[object] = [declaration]
         for one in call.arguments:
             constant = self.evaluator.constant(one.value)
             if constant is None:
