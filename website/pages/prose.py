@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from website.tree import ROOT, File, Page, page, read
 
@@ -38,7 +38,7 @@ def pages() -> Iterator[Page]:
 def files() -> Iterator[File]:
     """What the pages show and link beside each other."""
     for pattern in _FILES:
-        for path in sorted(ROOT.glob(pattern)):
+        for path in filter(Path.is_file, sorted(ROOT.glob(pattern))):  # the runs lie in a folder beside their report
             source = PurePosixPath(path.relative_to(ROOT).as_posix())
             yield File(source.relative_to("docs"), path.read_bytes(), source)
     for named, place in _FILES_ELSEWHERE.items():
