@@ -1,7 +1,5 @@
 """Which activations run after the max pooling that follows them in the spec, since it leaves them fewer numbers."""
 
-from collections import Counter
-
 from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Graph, Lowering, Node
 
@@ -15,12 +13,13 @@ def pooled_first(graph: Graph) -> dict[int, Lowering]:
     gradients stay the same, apart from the sign of a zero (`Operation.commutes_with_max`). A 2x2 pooling leaves a
     quarter of the activation's work; the memory that autograd saves doesn't change.
     """
-    uses = Counter(value for node in graph.nodes for value in node.inputs)
-    uses[graph.output] += 1
+    results = {graph.output, *graph.exits}
     modules: dict[int, Lowering] = {}
     for pooling in graph.nodes:
         activation = graph.maker(pooling.inputs[0])
-        if activation and uses[activation.output] == 1 and _can_swap(activation, pooling):
+        if activation is None or activation.output in results or len(graph.consumers[activation.output]) > 1:
+            continue
+        if _can_swap(activation, pooling):
             modules[activation.output] = _NOTHING
             modules[pooling.output] = Lowering.to(
                 "pooled_first",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.ir import arguments_of
 from cifar_dsl.ir.recipe import Schedule
@@ -21,71 +22,55 @@ def unreached_rates(analysis: Analysis) -> Iterator[Diagnostic]:
     if recipe is None:
         return
     own = analysis.source
-    yield from _all_warmup(recipe.schedule, recipe.epochs, program.settings, program.settings, own)
-    yield from _unreached(recipe.schedule, recipe.epochs, math.inf, program.settings, program.settings, own)
+    yield from _warnings(_Rates(recipe.schedule, recipe.epochs, math.inf, program.settings, program.settings, own))
     for group in recipe.groups:
         settings = program.groups[group.name].settings
         if "schedule" in settings:
             epochs = recipe.epochs if group.epochs is None else group.epochs
             most = recipe.epochs if "epochs" in settings else 0
             both = {**program.settings, **settings}
-            yield from _all_warmup(group.schedule, epochs, settings, both, own)
-            yield from _unreached(group.schedule, epochs, most, settings, both, own)
+            yield from _warnings(_Rates(group.schedule, epochs, most, settings, both, own))
 
 
-def _unreached(
-    schedule: Schedule,
-    epochs: float,
-    most: float,
-    settings: dict[str, nodes.Setting],
-    all_settings: dict[str, nodes.Setting],
-    own: Source,
-) -> Iterator[Diagnostic]:
-    """The warning about a schedule of `settings`, which may have at most `most` epochs of their own."""
-    argument = schedule.unreached(epochs)
-    if argument is None or "schedule" not in settings:
+@frozen
+class _Rates:
+    """A schedule of `settings`, which may have at most `most` epochs of their own."""
+
+    schedule: Schedule
+    epochs: float
+    most: float
+    settings: dict[str, nodes.Setting]
+    all_settings: dict[str, nodes.Setting]
+    own: Source
+
+    def label(self, argument: str) -> Label:
+        """Where the schedule doesn't fit `epochs`: at the one of both that the spec itself or the command line sets."""
+        places = [_place_of(self.settings["schedule"], self.schedule, argument), self.all_settings["epochs"].span]
+        mine = [place for place in places if place.source is self.own]
+        return Label(next(iter([*mine, *(place for place in places if place.source.is_override)]), places[0]))
+
+
+def _warnings(rates: _Rates) -> Iterator[Diagnostic]:
+    """The warnings about a schedule that the settings name."""
+    schedule, epochs = rates.schedule, rates.epochs
+    if "schedule" not in rates.settings:
         return
-    needed = f"{_needed(schedule, argument):g}"
-    advice = f"write `epochs {needed}`" if float(needed) <= most else f"train for {needed} epochs"
-    label = _label(schedule, argument, settings, all_settings, own)
-    yield Diagnostic(
-        "W0401",
-        f"training ends after {in_epochs(epochs)}, before the schedule `{schedule.name}` completes",
-        label,
-        help=(f"{advice}, or change `{argument}`",),
-    )
-
-
-def _all_warmup(
-    schedule: Schedule,
-    epochs: float,
-    settings: dict[str, nodes.Setting],
-    all_settings: dict[str, nodes.Setting],
-    own: Source,
-) -> Iterator[Diagnostic]:
-    """The warning about a schedule of `settings` whose warm-up ends with the training."""
-    warmup = getattr(schedule, "warmup", 0.0)
-    if not warmup or warmup != epochs or "schedule" not in settings:
-        return
-    yield Diagnostic(
-        "W0410",
-        f"the warm-up of `{schedule.name}` lasts all {in_epochs(epochs)}, so the learning rate only rises",
-        _label(schedule, "warmup", settings, all_settings, own),
-        help=(f"write `warmup={epochs / 5:g}`, or train for more than {in_epochs(warmup)}",),
-    )
-
-
-def _label(
-    schedule: Schedule,
-    argument: str,
-    settings: dict[str, nodes.Setting],
-    all_settings: dict[str, nodes.Setting],
-    own: Source,
-) -> Label:
-    """Where a schedule doesn't fit `epochs`: at the one of the two that the spec itself or the command line sets."""
-    places = [_place_of(settings["schedule"], schedule, argument), all_settings["epochs"].span]
-    mine = [place for place in places if place.source is own]
-    return Label(next(iter([*mine, *(place for place in places if place.source.is_override)]), places[0]))
+    if (warmup := getattr(schedule, "warmup", 0.0)) and warmup == epochs:
+        yield Diagnostic(
+            "W0410",
+            f"the warm-up of `{schedule.name}` lasts all {in_epochs(epochs)}, so the learning rate only rises",
+            rates.label("warmup"),
+            help=(f"write `warmup={epochs / 5:g}`, or train for more than {in_epochs(warmup)}",),
+        )
+    if (argument := schedule.unreached(epochs)) is not None:
+        needed = f"{_needed(schedule, argument):g}"
+        advice = f"write `epochs {needed}`" if float(needed) <= rates.most else f"train for {needed} epochs"
+        yield Diagnostic(
+            "W0401",
+            f"training ends after {in_epochs(epochs)}, before the schedule `{schedule.name}` completes",
+            rates.label(argument),
+            help=(f"{advice}, or change `{argument}`",),
+        )
 
 
 def _needed(schedule: Schedule, argument: str | None) -> float:
