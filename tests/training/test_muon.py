@@ -4,7 +4,9 @@ import pytest
 import torch
 from helpers.tolerances import FLOAT32, SAME_FORMULA
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from cifar_dsl.training import muon
 from cifar_dsl.training.lion import Lion
 from cifar_dsl.training.muon import Muon, orthogonalized
 
@@ -89,6 +91,59 @@ def test_a_rescaled_weight_has_the_declared_norm_before_the_step():
 def test_a_weight_of_zeros_can_be_rescaled():
     weight = torch.zeros(4, 6, requires_grad=True)
     assert trained(Muon([weight], lr=0.1, rescale=True), weight, [torch.randn(4, 6)]).isfinite().all()
+
+
+def several(shapes: list[tuple[int, ...]]) -> list[Tensor]:
+    """Weights with gradients; those of four dimensions are channels_last, as in training."""
+    generator = torch.Generator().manual_seed(0)
+    made = []
+    for shape in shapes:
+        weight, gradient = (torch.randn(shape, generator=generator) for _ in range(2))
+        if len(shape) == 4:
+            weight, gradient = (one.contiguous(memory_format=torch.channels_last) for one in (weight, gradient))
+        weight.requires_grad_().grad = gradient
+        made.append(weight)
+    return made
+
+
+MIXED = [(8, 3, 3, 3), (4, 6), (8, 3, 3, 3), (27, 8), (8, 27), (4, 6), (40, 3, 2, 2)]
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("settings", [{"rescale": True}, {"weight_decay": 0.1}], ids=str)
+@pytest.mark.parametrize("together", [2**22, 400])
+def test_weights_together_get_the_steps_that_they_get_alone(monkeypatch, nesterov, settings, together):
+    monkeypatch.setattr(muon, "_TOGETHER", together)
+    alone, beside = several(MIXED), several(MIXED)
+    settings = settings | {"lr": 0.1, "nesterov": nesterov}
+    for optimizer in [*(Muon([weight], **settings) for weight in alone), Muon(beside, **settings)]:
+        for _ in range(2):
+            optimizer.step()
+    for one, other in zip(alone, beside, strict=True):
+        assert torch.equal(one, other)
+
+
+class Kernels(TorchDispatchMode):
+    """Counts operators that compute something: on a GPU, each launches a kernel or a few."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view and func.overloadpacket.__name__ != "_unsafe_view"
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("settings", [{"rescale": True}, {"weight_decay": 0.1, "nesterov": False}], ids=str)
+def test_more_weights_of_equal_shape_take_no_more_kernels(settings):
+    counts = []
+    for weights in (several([(8, 3, 3, 3)] * 2), several([(8, 3, 3, 3)] * 6)):
+        optimizer = Muon(weights, lr=0.1, steps=3, **settings)
+        optimizer.step()
+        with Kernels() as kernels:
+            optimizer.step()
+        counts.append(kernels.count)
+    assert counts[0] == counts[1]
+    assert counts[0] <= 3 * 3 + 20  # three for each Newton-Schulz step, whose formula has eight operations
 
 
 def test_a_vector_is_refused():
