@@ -1,7 +1,7 @@
 """The recipe of specs/records/airbench94.arch in plain PyTorch, as somebody would write it for this recipe alone.
 
 It follows https://github.com/KellerJordan/cifar10-airbench (airbench94_muon.py, MIT License) in what it computes:
-half precision throughout, batch norm parameters in float32, whole batches augmented on the device, nothing recorded or
+one precision throughout, batch norm parameters in float32, whole batches augmented on the device, nothing recorded or
 compiled. Images are on the device already, as ours are.
 """
 
@@ -19,43 +19,79 @@ _BATCH, _BIAS_LR, _HEAD_LR, _FILTER_LR = 2000, 0.053, 0.67, 0.24
 _DECAY = 2e-6 * _BATCH
 
 
-def run(splits: "Splits", seed: int, *, epochs: int = 8) -> float:
-    """Train once and return the accuracy on the test images, with mirrored and shifted views of each."""
-    torch.manual_seed(seed)
-    train, test = splits.train, splits.test
-    device = train.labels.device
-    dtype = torch.half if device.type == "cuda" else torch.bfloat16
-    images = _normalized(train).to(dtype)
-    net = _Net(images).to(device, memory_format=torch.channels_last)
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.to(dtype)
-    filters = [one.weight for one in net.modules() if isinstance(one, nn.Conv2d) and one is not net.whiten]
-    biases = [one.bias for one in net.modules() if isinstance(one, nn.BatchNorm2d)]
-    assert net.whiten.bias is not None
-    groups = [
-        {"params": [net.whiten.bias], "lr": _BIAS_LR, "weight_decay": _DECAY / _BIAS_LR},
-        {"params": biases, "lr": _BIAS_LR, "weight_decay": _DECAY / _BIAS_LR},
-        {"params": [net.head.weight], "lr": _HEAD_LR, "weight_decay": _DECAY / _HEAD_LR},
-    ]
-    sgd = torch.optim.SGD(groups, momentum=0.85, nesterov=True, fused=device.type == "cuda")
-    muon = _Muon(filters, lr=_FILTER_LR, momentum=0.6)
-    rates = [(group, group["lr"]) for group in (*sgd.param_groups, *muon.param_groups)]
-    count = min(_BATCH, len(images))
-    steps = epochs * (len(images) // count)
-    whitening_steps = 3 * (len(images) // count)
-    net.train()
-    for step, (batch, labels) in enumerate(_batches(images, train.labels, count, epochs)):
-        net.whiten.bias.requires_grad_(step < whitening_steps)
-        scores = net(batch)
+def run(splits: "Splits", seed: int, *, epochs: int = 8, dtype: torch.dtype | None = None) -> float:
+    """Train once and return the accuracy on the test images, with mirrored and shifted views of each.
+
+    `dtype` is that of images and weights, by default the half precision of the device: float16 on a GPU, and bfloat16
+    on a CPU.
+    """
+    training = Training(splits, seed, epochs=epochs, dtype=dtype)
+    for _ in range(training.steps):
+        training.step()
+    return training.accuracy()
+
+
+class Training:
+    """A training of `steps` steps."""
+
+    def __init__(
+        self,
+        splits: "Splits",
+        seed: int,
+        *,
+        epochs: int = 8,
+        dtype: torch.dtype | None = None,
+        batch: int = _BATCH,
+    ) -> None:
+        torch.manual_seed(seed)
+        train, self._test = splits.train, splits.test
+        device = train.labels.device
+        is_cuda = device.type == "cuda"
+        self._dtype = dtype or (torch.half if is_cuda else torch.bfloat16)
+        images = _normalized(train).to(self._dtype)
+        self._net = _Net(images).to(device, memory_format=torch.channels_last)
+        for module in self._net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.to(self._dtype)
+        filters = [
+            one.weight for one in self._net.modules() if isinstance(one, nn.Conv2d) and one is not self._net.whiten
+        ]
+        biases = [one.bias for one in self._net.modules() if isinstance(one, nn.BatchNorm2d)]
+        assert self._net.whiten.bias is not None
+        groups = [
+            {"params": [self._net.whiten.bias], "lr": _BIAS_LR, "weight_decay": _DECAY / _BIAS_LR},
+            {"params": biases, "lr": _BIAS_LR, "weight_decay": _DECAY / _BIAS_LR},
+            {"params": [self._net.head.weight], "lr": _HEAD_LR, "weight_decay": _DECAY / _HEAD_LR},
+        ]
+        self._sgd = torch.optim.SGD(groups, momentum=0.85, nesterov=True, fused=is_cuda)
+        self._muon = _Muon(filters, lr=_FILTER_LR, momentum=0.6)
+        self._rates = [(group, group["lr"]) for group in (*self._sgd.param_groups, *self._muon.param_groups)]
+        count = min(batch, len(images))
+        steps_of_epoch = len(images) // count
+        self.steps = epochs * steps_of_epoch
+        self._whitening_steps = 3 * steps_of_epoch
+        self._done = 0
+        self._net.train()
+        self._batches = _batches(images, train.labels, count, epochs)
+
+    def step(self) -> None:
+        """Learn from the next batch."""
+        batch, labels = next(self._batches)
+        self._net.whiten.bias.requires_grad_(self._done < self._whitening_steps)  # type: ignore[union-attr]
+        scores = self._net(batch)
         F.cross_entropy(scores, labels, label_smoothing=0.2, reduction="sum").backward()
-        for group, rate in rates:
-            group["lr"] = rate * (1 - step / steps)
-        rates[0][0]["lr"] = rates[0][1] * max(0, 1 - step / whitening_steps)
-        sgd.step()
-        muon.step()
-        net.zero_grad(set_to_none=True)
-    return _accuracy(net.eval(), _normalized(test).to(dtype), test.labels)
+        for group, rate in self._rates:
+            group["lr"] = rate * (1 - self._done / self.steps)
+        whitening, rate = self._rates[0]
+        whitening["lr"] = rate * max(0, 1 - self._done / self._whitening_steps)
+        self._sgd.step()
+        self._muon.step()
+        self._net.zero_grad(set_to_none=True)
+        self._done += 1
+
+    def accuracy(self) -> float:
+        """The accuracy on the test images."""
+        return _accuracy(self._net.eval(), _normalized(self._test).to(self._dtype), self._test.labels)
 
 
 def _normalized(images: "Images") -> Tensor:

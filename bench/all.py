@@ -41,6 +41,7 @@ _BENCHMARKS = (
     Benchmark("check_cost", ("--tries", "1", "unused blocks", "named skips")),
     Benchmark("cost_fuzz", ("--count", "20")),
     Benchmark("cpu_training", ("--rounds", "1", "--steps", "2")),
+    Benchmark("airbench", ("--rounds", "1", "--steps", "1", "--batch", "100")),
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
     Benchmark("augmentation", ("--rounds", "1")),
     Benchmark("waiting", ("--rounds", "1", "--steps", "2")),
