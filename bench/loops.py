@@ -14,12 +14,13 @@ import torch
 
 import cifar_dsl
 
+Arrays = tuple[np.ndarray, np.ndarray]  # images (N, 32, 32, 3) and labels (N,)
 Round = Callable[[], float]  # trains an epoch and returns its seconds
 # Contexts of engines, which are never left: a process has one, and ends with it. Without a reference, they'd be left.
 _ENTERED: list[object] = []
 
 
-def random_images(count: int) -> tuple[np.ndarray, np.ndarray]:
+def random_images(count: int) -> Arrays:
     """Images (N, 32, 32, 3) as uint8, and labels (N,)."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (count, 32, 32, 3), np.uint8), generator.integers(0, 10, count)
@@ -43,15 +44,20 @@ def _timed(device: torch.device, epoch: Callable[[], None]) -> Round:
 
 
 def ours(
-    spec_path: Path, images: int, batch: int, device: torch.device, *overrides: str, engine: str = "auto"
+    spec_path: Path,
+    images: int | Arrays,
+    batch: int,
+    device: torch.device,
+    *overrides: str,
+    engine: str = "auto",
 ) -> Round:
-    """The loop behind `cifar-dsl train`, without evaluation and checkpoints."""
+    """The loop behind `cifar-dsl train`, without evaluation and checkpoints, on that many random images or on these."""
     return ours_together(spec_path, images, batch, device, *overrides, engine=engine, seeds=1)
 
 
 def ours_together(
     spec_path: Path,
-    images: int,
+    images: int | Arrays,
     batch: int,
     device: torch.device,
     *overrides: str,
@@ -66,7 +72,7 @@ def ours_together(
     sets = ["train.epochs=100000", f"train.batch={batch}", *overrides]
     spec = cifar_dsl.load(spec_path, overrides=sets)
     assert spec.recipe is not None
-    data = random_images(images)
+    data = random_images(images) if isinstance(images, int) else images
     splits = load_images(spec.recipe, data, (data[0][:batch], data[1][:batch]), device)
     chosen = choose_engine(engine, device, spec.recipe).engine
     learners = [Learner(spec.graph, spec.recipe, spec.name, seed, splits.train, chosen) for seed in range(seeds)]

@@ -45,6 +45,11 @@ class Side:
         )
         self._read("ready")
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     def round(self) -> float:
         """Run one round and return its seconds."""
         assert self._process.stdin is not None

@@ -52,6 +52,24 @@ class _Plan:
     jobs: int | None  # that keep all devices busy; None: one for each training
     choice: Choice | None = None  # of this machine's device
     devices: int = 1  # that the workers share
+    needs: "tuple[Need, ...]" = ()  # of a training of each spec, on a CPU
+
+
+@frozen
+class Need:
+    """The memory that a training takes, in bytes: in all, and of it the pictures that all processes share."""
+
+    spec: "api.Spec"
+    total: int
+    shared: int
+
+    def of(self, count: int) -> int:
+        """The memory of several such trainings, each in a process."""
+        return self.shared + count * (self.total - self.shared)
+
+    def count_in(self, memory: int) -> int:
+        """How many fit in this memory, at least one."""
+        return max(1, (memory - self.shared) // (self.total - self.shared))
 
 
 @frozen
@@ -113,12 +131,14 @@ def train_missing(
     if missing:
         check_root(options.runs)
         temporary_folder()  # torch needs it
-    plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing))
+    plan = _ray_plan(options) if is_remote else _local_plan(options, len(missing), to_train)
     planned = evolve(options, device=plan.device, threads=plan.threads)
     jobs = _planned(missing, planned, display_names or {}, plan)
     if plan.choice and not options.quiet:
         at_a_time = math.ceil(min(plan.workers, len(jobs)) / plan.devices)
-        _warn(to_train, plan.choice, at_a_time=at_a_time, together=max((len(job.seeds) for job in jobs), default=1))
+        together = max((len(job.seeds) for job in jobs), default=1)
+        needs = plan.needs if together == 1 and plan.needs else _needs(to_train, plan.choice, together)
+        _warn(needs, plan.choice, at_a_time=at_a_time, together=together)
     if not options.quiet:
         _warn_of_changed_files(jobs)
     count = sum(map(len, chosen.values()))
@@ -213,31 +233,39 @@ def run_jobs(jobs: Sequence[Job], options: TrainOptions, executor: Executor | No
     return outcome
 
 
-def _warn(to_train: "Iterable[tuple[api.Spec, Dataset]]", choice: Choice, *, at_a_time: int, together: int = 1) -> None:
+def _needs(to_train: "Iterable[tuple[api.Spec, Dataset]]", choice: Choice, together: int = 1) -> list[Need]:
+    """The memory of a training of each spec, of that many seeds side by side."""
+    needs: list[Need] = []
+    for spec, dataset in to_train:
+        recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
+        images, share = len(dataset.y_train) + len(dataset.y_test), share_seen(spec.uses)
+        parts = estimate(spec.graph, recipe, images, choice.device.type, teacher, share, seeds=together)
+        is_copied = recipe.validation > 0 or recipe.normalize.is_first  # without the held-out ones, or normalised
+        is_shared = dataset.is_mapped and choice.device.type == "cpu" and not is_copied
+        needs.append(Need(spec, parts["total"], parts["dataset"] if is_shared else 0))
+    return needs
+
+
+def _warn(needs: Sequence[Need], choice: Choice, *, at_a_time: int, together: int = 1) -> None:
     """Warn if a training probably needs more memory than the device has, or if its precision is slow there.
 
-    `at_a_time` jobs share the memory, each in a process with its own copy of the dataset, and train at most `together`
-    seeds each, side by side.
+    `at_a_time` jobs share the memory, each in a process, and train at most `together` seeds each, side by side.
     """
     memory = choice.ask(memory_bytes, choice.device)
     slow: dict[str, str] = {}
-    for spec, dataset in to_train:
-        recipe, teacher = spec.analysis.require_recipe(), network_of_teacher(spec.uses)
-        images = len(dataset.y_train) + len(dataset.y_test)
-        share = share_seen(spec.uses)
-        parts = estimate(spec.graph, recipe, images, choice.device.type, teacher, share, seeds=together)
-        of_job = parts["total"]
-        if memory is not None and at_a_time * of_job > memory:
+    for need in needs:
+        if memory is not None and need.of(at_a_time) > memory:
             seeds = f" with {together} seeds side by side" if together > 1 else ""
             parallel = f" {at_a_time} times in parallel" if at_a_time > 1 else ""
             fewer = "; train fewer in parallel with --jobs" if at_a_time > 1 else ""
             fewer = "; train fewer --seeds at once" if together > 1 else fewer
             note(
-                f"warning: training {spec.name}{parallel}{seeds} takes about {in_short(at_a_time * of_job, 'B')}, but "
-                f"{choice.device} has {in_short(memory, 'B')} of free memory; `--dry-run` shows a breakdown{fewer}"
+                f"warning: training {need.spec.name}{parallel}{seeds} takes about {in_short(need.of(at_a_time), 'B')}, "
+                f"but {choice.device} has {in_short(memory, 'B')} of free memory; `--dry-run` shows a breakdown{fewer}"
             )
-        if recipe.precision != "fp32" and (reason := choice.ask(why_slow, recipe.precision, choice.device)):
-            slow[recipe.precision] = reason
+        precision = need.spec.analysis.require_recipe().precision
+        if precision != "fp32" and (reason := choice.ask(why_slow, precision, choice.device)):
+            slow[precision] = reason
     for name, reason in slow.items():
         note(f"warning: {name} is slow here, because {reason}; `--set train.precision=fp32` is faster")
 
@@ -253,15 +281,19 @@ def _warn_of_changed_files(jobs: Sequence[Job]) -> None:
                 )
 
 
-def _local_plan(options: TrainOptions, trainings: int) -> _Plan:
+def _local_plan(options: TrainOptions, trainings: int, to_train: "Iterable[tuple[api.Spec, Dataset]]" = ()) -> _Plan:
     choice = choose_device(options.device)
-    workers, threads = spread(options, choice, trainings)
     gpus = spare_gpus(options.device)
+    needs = _needs(to_train, choice) if choice.device.type == "cpu" else []
+    most = _most_in_memory(needs, choice)
+    workers, threads = spread(options, choice, trainings, most)
+    is_limited = most is not None and workers < spread(options, choice, trainings)[0]
     if choice.device.type == "cuda" and workers > 1:
         choice = evolve(choice, is_used_elsewhere=True)
     shown = "" if threads is None else f" of {threads} thread{'' if threads == 1 else 's'}"
     shared = f" on {min(workers, len(gpus))} GPUs" if len(gpus) > 1 else ""
-    together = f"; {workers} processes{shown}{shared}" if workers > 1 else ""
+    together = f"; {workers} process{'es' if workers > 1 else ''}{shown}{shared}" if workers > 1 or is_limited else ""
+    together += ", as many as fit in its memory" if is_limited else ""
     return _Plan(
         LocalExecutor(workers, gpus) if workers > 1 else InlineExecutor(),
         workers,
@@ -272,7 +304,14 @@ def _local_plan(options: TrainOptions, trainings: int) -> _Plan:
         jobs=None if choice.device.type == "cpu" else workers,
         choice=choice,
         devices=max(1, len(gpus)),
+        needs=tuple(needs),
     )
+
+
+def _most_in_memory(needs: Sequence[Need], choice: Choice) -> int | None:
+    """How many trainings of the largest network fit in the memory that is free; None if that is unknown."""
+    memory = choice.ask(memory_bytes, choice.device) if needs else None
+    return None if memory is None else min(need.count_in(memory) for need in needs)
 
 
 def _ray_plan(options: TrainOptions) -> _Plan:
@@ -291,15 +330,17 @@ def _ray_plan(options: TrainOptions) -> _Plan:
     return _Plan(RayExecutor(), workers, threads, device, description, share_devices=workers > 1, jobs=jobs)
 
 
-def spread(options: TrainOptions, choice: Choice, trainings: int) -> tuple[int, int | None]:
+def spread(options: TrainOptions, choice: Choice, trainings: int, most: int | None = None) -> tuple[int, int | None]:
     """The number of processes for a number of trainings, and the threads of each (None: the default).
 
-    On CPUs, one single-threaded process for each is fastest overall; otherwise there is one process per GPU, which
-    trains seeds of a spec side by side: all of them, unless there are more GPUs than specs.
+    On CPUs, one single-threaded process for each is fastest overall, if the memory is enough for that: without
+    `options.jobs`, there are at most `most`. Otherwise there is one process per GPU, which trains seeds of a spec side
+    by side: all of them, unless there are more GPUs than specs.
     """
     if choice.device.type != "cpu":
         return options.jobs or max(1, min(len(spare_gpus(options.device)), trainings)), options.threads
-    workers = max(1, min(options.jobs or usable_cpus(), trainings))
+    cpus = usable_cpus()
+    workers = max(1, min(options.jobs or min(cpus, most or cpus), trainings))
     return workers, options.threads or (1 if workers > 1 else None)
 
 

@@ -104,6 +104,11 @@ class Dataset:
             warn(f"dataset {self.name} ({self.origin}): {text}")
 
     @property
+    def is_mapped(self) -> bool:
+        """Whether the training pictures are mapped from their file, so that all processes share their memory."""
+        return isinstance(self.x_train.base, np.memmap)
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """The shape (C, H, W) of every picture."""
         _, height, width, channels = self.x_train.shape

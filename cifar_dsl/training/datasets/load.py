@@ -87,7 +87,7 @@ def load_dataset(
 
 def _load_cached(path: Path, name: str) -> Dataset:
     """Load a published dataset from the data folder. Raises DataError."""
-    dataset = load_npz(path, name=name)
+    dataset = load_npz(path, name=name, is_replaced_whole=True)
     if dataset.classes != PUBLISHED[name].classes:  # damage to the zip directory can hide the class names
         raise DataError(
             f"{path} is damaged: its classes are not those of {PUBLISHED[name].title}",

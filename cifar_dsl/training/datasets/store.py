@@ -4,6 +4,7 @@ import fcntl
 import glob
 import math
 import os
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -28,6 +29,7 @@ _LABELS = ("y_train", "y_test")
 _TEXTS = ("classes", "origin", "sha256")
 _ELSEWHERE = "choose another folder with --data-dir or CIFAR_DSL_DATA"
 _TEXT_CHARACTERS = 1000  # in `origin` and `sha256`
+_LOCAL_HEADER_BYTES = 30  # of a file in a zip archive
 _HEADER_CHARACTERS = 1000  # the header of an array of numbers or text has 118
 _INFLATED_BYTES = 10**9  # any file may inflate to this, and photographs are at most halved by compression
 _INFLATION = 10  # larger arrays may be this many times as large as their file
@@ -126,12 +128,15 @@ def _unwritable(path: Path, error: OSError, elsewhere: str) -> DataError:
     return DataError(f"cannot write {path}", f"{remedy}{elsewhere}", reason=str(error))
 
 
-def load_npz(path: Path, *, name: str = "npz") -> Dataset:
+def load_npz(path: Path, *, name: str = "npz", is_replaced_whole: bool = False) -> Dataset:
     """Read x_train and x_test, (N, H, W, C) uint8, y_train and y_test, (N,) integers, and optional texts.
 
     `classes` holds the names of the classes; the default is "0", "1", ... up to the largest label. `origin` describes
     the source of the pictures; the default is the file's name. `sha256` is the digest of the arrays. Other arrays are
     ignored.
+
+    Pictures of a file that nobody writes in place, but that is always replaced as a whole, as `save_npz` does, are
+    mapped: all processes share one copy in memory. A file that shrinks would kill a process that has it mapped.
 
     Raises:
         DataError: The file doesn't exist or is damaged, or its arrays aren't a dataset.
@@ -140,7 +145,8 @@ def load_npz(path: Path, *, name: str = "npz") -> Dataset:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = _members(path, archive)
             _check_size(path, os.fstat(file.fileno()).st_size, members)
-            arrays = {key: _read(path, archive, key, info) for key, info in members.items()}
+            mapped = file if is_replaced_whole else None
+            arrays = {key: _read(path, archive, key, info, mapped) for key, info in members.items()}
     except OSError as error:
         raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
     except _DAMAGE as error:
@@ -209,15 +215,22 @@ def _check_size(path: Path, size: int, members: dict[str, zipfile.ZipInfo]) -> N
         )
 
 
-def _read(path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
+def _read(
+    path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo, mapped: IO[bytes] | None
+) -> npt.NDArray[Any]:
+    """An array of an archive. Pictures are mapped from the file `mapped`, if they aren't compressed."""
     with archive.open(info) as member:
-        shape, dtype = _read_header(member)
+        shape, dtype, is_transposed = _read_header(member)
         if dtype.hasobject:
             fault = object_fault(key)
             raise DataError(f"{key} of {path} {fault.problem}", fault.help, reason=fault.reason)
-        if math.prod(shape) * dtype.itemsize != info.file_size - member.tell():  # before memory is allocated
+        header_bytes = member.tell()
+        if math.prod(shape) * dtype.itemsize != info.file_size - header_bytes:  # before memory is allocated
             raise ValueError(f"{key} is longer or shorter than its shape requires")
         member.seek(0)
+        is_stored = info.compress_type == zipfile.ZIP_STORED and not is_transposed
+        if mapped is not None and is_stored and dtype == np.uint8 and math.prod(shape):
+            return _mapped(mapped, key, info, member.read(header_bytes), shape)
         array: npt.NDArray[Any] = np.lib.format.read_array(
             member, allow_pickle=False, max_header_size=_HEADER_CHARACTERS
         )
@@ -228,25 +241,41 @@ def _read(path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo)
         return array
 
 
+def _mapped(
+    file: IO[bytes], key: str, info: zipfile.ZipInfo, header: bytes, shape: tuple[int, ...]
+) -> npt.NDArray[np.uint8]:
+    """The bytes that follow the array's `header` in the file, mapped; what is written to them stays in this process."""
+    file.seek(info.header_offset)
+    local = file.read(_LOCAL_HEADER_BYTES)  # of the archive; two lengths end it, and a name and other fields follow
+    start = info.header_offset + len(local) + sum(struct.unpack("<HH", local[-4:]))
+    array = np.memmap(file, np.uint8, "c", start + len(header), shape)
+    if zlib.crc32(array.data, zlib.crc32(header)) != info.CRC:
+        raise ValueError(f"{key} has a wrong checksum")
+    return array.view(np.ndarray)
+
+
 def _characters(texts: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     """The code points of an array of texts, zeros included: (size * length,)."""
     native = np.ascontiguousarray(texts, texts.dtype.newbyteorder("="))
     return native.reshape(-1).view(np.uint32)
 
 
-def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type in the header of an array. Raises ValueError, whatever is wrong with it."""
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """Shape and type in the header of an array, and whether its first axis is the innermost.
+
+    Raises ValueError, whatever is wrong with it.
+    """
     version = np.lib.format.read_magic(member)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     try:
-        shape, _, dtype = read(member, max_header_size=_HEADER_CHARACTERS)
+        shape, is_transposed, dtype = read(member, max_header_size=_HEADER_CHARACTERS)
     except _BAD_HEADER as error:  # numpy's text suggests allow_pickle, which would run what the file holds
         raise ValueError("the header of an array is not one that numpy writes") from error
     if min(shape, default=0) < 0:
         raise ValueError("a header has a negative extent")
     if dtype.itemsize == 0:  # any number of such items takes no byte of the file
         raise ValueError("the items of an array take no bytes")
-    return shape, dtype
+    return shape, dtype, is_transposed
 
 
 def _text(array: npt.NDArray[Any] | None) -> str:

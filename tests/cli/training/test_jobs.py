@@ -13,6 +13,7 @@ from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.experiments.jobs import InlineExecutor, LocalExecutor
 from cifar_dsl.foundation.text import duration
 from cifar_dsl.runs import open_run
+from cifar_dsl.training.datasets.store import load_npz, save_npz
 from cifar_dsl.training.device import Choice, choose_device
 from cifar_dsl.training.events import TrainingFailed
 from cifar_dsl.training.options import TrainOptions
@@ -81,7 +82,8 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
 
     def warned(at_a_time: int, there: int, choice: Choice = cpu, together: int = 1) -> str:
         monkeypatch.setattr(jobs, "memory_bytes", lambda _: there)
-        jobs._warn([(spec, dataset)], choice, at_a_time=at_a_time, together=together)
+        needs = jobs._needs([(spec, dataset)], choice, together)
+        jobs._warn(needs, choice, at_a_time=at_a_time, together=together)
         return capsys.readouterr().err
 
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
@@ -97,6 +99,46 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     assert "training tiny 2 times in parallel with 3 seeds side by side takes about" in message
     assert "of free memory" in message
     assert "train fewer --seeds at once" in message
+
+
+@pytest.mark.parametrize(
+    ("memory", "wanted", "expected", "said"),
+    [
+        (None, None, (4, 1), "; 4 processes of 1 thread"),
+        (5, None, (4, 1), "; 4 processes of 1 thread"),
+        (3.9, None, (3, 1), "; 3 processes of 1 thread, as many as fit in its memory"),
+        (0.5, None, (1, None), "; 1 process, as many as fit in its memory"),
+        (0.5, 2, (2, 1), "; 2 processes of 1 thread"),  # as requested, with a warning
+    ],
+)
+def test_as_many_processes_as_the_memory_holds(tiny, pictures, monkeypatch, memory, wanted, expected, said):
+    spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
+    needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
+    monkeypatch.setattr(jobs, "memory_bytes", lambda _: None if memory is None else int(memory * needed))
+    monkeypatch.setattr(jobs, "usable_cpus", lambda: 4)
+    found = jobs._local_plan(TrainOptions(device="cpu", jobs=wanted), 10, [(spec, dataset)])
+    assert (found.workers, found.threads) == expected
+    assert found.description.endswith(said)
+
+
+def test_processes_share_the_pictures_of_the_data_folder(tiny, pictures, tmp_path, monkeypatch):
+    """Those that a recipe copies count for each process."""
+    data = load_npz(pictures)
+    path = tmp_path / "mapped.npz"
+    save_npz(data, path)
+    mapped = load_npz(path, is_replaced_whole=True)
+    choice = Choice(torch.device("cpu"), "requested")
+    (plain,) = jobs._needs([(api.open_data(api.load(tiny), f"npz:{pictures}")[0], data)], choice)
+    spec = plain.spec
+    (shared,) = jobs._needs([(spec, mapped)], choice)
+    assert (plain.shared, plain.total) == (0, shared.total)
+    assert shared.shared == estimate(spec.graph, spec.recipe, 80, "cpu")["dataset"] > 0
+    assert plain.of(3) - shared.of(3) == 2 * shared.shared
+    assert [shared.count_in(shared.of(n)) for n in (1, 2, 7)] == [1, 2, 7]
+    assert shared.count_in(shared.of(3) - 1) == 2
+    held_out = api.load(tiny, overrides=["train.validation=10"])
+    held_out, _ = api.open_data(held_out, f"npz:{pictures}")
+    assert jobs._needs([(held_out, mapped)], choice)[0].shared == 0
 
 
 HEAD = "global_avgpool -> dense(10)"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.records import evolve
 from cifar_dsl.training.datasets import Dataset, load_dataset
 from cifar_dsl.training.datasets.store import canonical_order, load_npz, save_npz
 
@@ -44,6 +45,43 @@ def test_round_trip_keeps_everything(path):
     assert again.x_train.shape == (6, 4, 5, 3)
     assert again.image_shape == (3, 4, 5)
     assert [entry.name for entry in path.parent.iterdir()] == ["own.npz"]
+
+
+def test_mapped_pictures_are_those_of_the_file(path):
+    """They are not copied into the process, and what it writes to them stays there."""
+    save_npz(load_npz(write(path)), path)
+    plain, mapped = (load_npz(path, is_replaced_whole=whole) for whole in (False, True))
+    assert (plain.is_mapped, mapped.is_mapped) == (False, True)
+    assert type(mapped.x_train) is np.ndarray
+    assert mapped.digest == plain.digest
+    mapped.x_train[:] = 0
+    assert load_npz(path, is_replaced_whole=True).digest == plain.digest
+    save_npz(evolve(plain, x_train=mapped.x_train), path)  # another file takes its place
+    assert mapped.x_test.tobytes() == plain.x_test.tobytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"x_train": np.asfortranarray(arrays()["x_train"])}, {"x_test": np.zeros((3, 4, 5, 3), np.uint8)}],
+    ids=["transposed", "zeros"],
+)
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_pictures_are_mapped_where_the_file_allows_it(path, changes, save):
+    save(path, **(arrays() | changes))
+    plain, mapped = (load_npz(path, is_replaced_whole=whole) for whole in (False, True))
+    assert mapped.digest == plain.digest
+    assert mapped.is_mapped == (save is np.savez and "x_train" not in changes)
+
+
+def test_the_checksum_of_mapped_pictures_is_compared(path):
+    many = arrays(600)["x_train"]  # more than zipfile reads and compares with the header
+    write(path, x_train=many, y_train=np.arange(600) % 3)
+    content = bytearray(path.read_bytes())
+    content[content.index(many[-1].tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is damaged") as error:
+        load_npz(path, is_replaced_whole=True)
+    assert error.value.reason == "x_train has a wrong checksum"
 
 
 def test_temporary_files_of_killed_processes_are_removed(path):
