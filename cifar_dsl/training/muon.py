@@ -1,10 +1,13 @@
 """The Muon optimizer, for weights of two or more dimensions."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from cifar_dsl.training.precision import why_slow
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _EPS = 1e-7
@@ -127,14 +130,17 @@ def _is_channels_last(weight: Tensor) -> bool:
 
 
 def orthogonalized(matrix: Tensor, steps: int) -> Tensor:
-    """Move all singular values of a matrix close to 1, in bfloat16: U S V^T -> about U V^T.
+    """Move all singular values of a matrix close to 1: U S V^T -> about U V^T.
 
     Each Newton-Schulz step applies s -> a s + b s^3 + c s^5 to every singular value s. With these coefficients, small
     values grow fast, but the result scatters around 1. `matrix` is (rows, columns) or a batch (N, rows, columns).
+
+    Computes in bfloat16, or in float32 on a processor without instructions for bfloat16, where that is several times
+    as fast.
     """
     a, b, c = _COEFFICIENTS
     is_tall = matrix.shape[-2] > matrix.shape[-1]
-    x = matrix.bfloat16()
+    x = matrix.to(_product_type(matrix.device))
     x = x / (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True) + _EPS)  # no singular value is larger than 1
     if is_tall:
         x = x.mT  # which makes the products below smaller
@@ -145,3 +151,8 @@ def orthogonalized(matrix: Tensor, steps: int) -> Tensor:
         gram = x @ x.mT
         x = add_product(x, add_product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.mT if is_tall else x).reshape(matrix.shape)
+
+
+@cache
+def _product_type(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "cpu" and why_slow("bf16", device) else torch.bfloat16

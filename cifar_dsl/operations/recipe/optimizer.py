@@ -198,8 +198,9 @@ class Lion(Optimizer):
 class Muon(Optimizer):
     """Muon: steps along the orthogonalised momentum of each matrix; Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
 
-    A convolution's weight counts as a matrix with one row per output channel. Newton-Schulz iterations in bfloat16
-    bring all singular values close to 1, so that the size of a step depends only on the learning rate.
+    A convolution's weight counts as a matrix with one row per output channel. Newton-Schulz iterations in bfloat16 (in
+    float32 on a processor without instructions for it) bring all singular values close to 1, so that the size of a step
+    depends only on the learning rate.
     """
 
     target = "muon"
