@@ -41,18 +41,27 @@ class Registry(Generic[D]):
     def __init__(self, noun: str) -> None:
         self.noun = noun
         self._declared: dict[str, type[D]] = {}
+        self._groups: dict[str, str] = {}
 
-    def register(self, name: str) -> Callable[[C], C]:
-        """Class decorator: register a declaration under `name`. Raises ValueError if the name is in use."""
+    def register(self, name: str, group: str = "") -> Callable[[C], C]:
+        """Class decorator: register a declaration under `name`. Raises ValueError if the name is in use.
+
+        `group` is the title under which a list of all shows it.
+        """
 
         def enter(declared: C) -> C:
             if name in self._declared:
                 raise ValueError(f"{self.noun} {name!r} is declared twice")
             declared.name = name
             self._declared[name] = cast("type[D]", declared)
+            self._groups[name] = group
             return declared
 
         return enter
+
+    def group(self, name: str) -> str:
+        """The title of the group of a declaration."""
+        return self._groups[name]
 
     def __getitem__(self, name: str) -> type[D]:
         return self._declared[name]

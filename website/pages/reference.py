@@ -29,20 +29,6 @@ _REGISTRIES: Mapping[str, Registry[Any]] = {
     **{f"Choices of `{setting.name}`": setting.registry for setting in SETTINGS.values() if setting.registry},
 }
 
-# The layers' groups, each with the modules that declare them: 80 entries are too many for one list.
-_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Convolutions": ("conv", "local"),
-    "Dense layers and learned tensors": ("dense", "learned"),
-    "Activations": ("activation",),
-    "Normalization": ("norm",),
-    "Pooling and patterns": ("pool", "pattern"),
-    "Regularization": ("dropout",),
-    "Tokens and attention": ("attention", "scores", "parts"),
-    "Shapes and slices": ("shaping",),
-    "Scales and functions": ("scale", "arithmetic"),
-    "Exits": ("exit",),
-}
-_GROUP_OF = {module: title for title, modules in _GROUPS.items() for module in modules}
 _Entry = tuple[str, str, str]  # heading, name and text
 
 
@@ -87,13 +73,13 @@ def _contents(title: str, entries: list[tuple[str, str]]) -> str:
 
 
 def _grouped(title: str, entries: Sequence[_Entry]) -> list[tuple[str, list[_Entry]]]:
-    """The entries of a section by their group; "" for a section without groups."""
+    """The entries of a section by their group, since 80 layers are too many for one list; "" without groups."""
     if title != "Layers":
         return [("", [*entries])]
-    found: dict[str, list[_Entry]] = {group: [] for group in _GROUPS}
+    found: dict[str, list[_Entry]] = {}
     for entry in entries:
-        found[_GROUP_OF[LAYERS[entry[1]].__module__.rpartition(".")[2]]].append(entry)
-    return [*found.items()]
+        found.setdefault(LAYERS.group(entry[1]), []).append(entry)
+    return sorted(found.items())
 
 
 def _section(title: str, text: str) -> str:

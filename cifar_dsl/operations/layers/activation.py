@@ -10,6 +10,8 @@ from cifar_dsl.operations.layers.base import LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import constant
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Activations"
+
 _THRESHOLD = Float(0)
 
 
@@ -22,7 +24,7 @@ class _Activation(Layer):
     execution = Execution(saves=INPUT)
 
 
-@LAYERS.register("relu")
+@LAYERS.register("relu", _GROUP)
 @declared
 class Relu(_Activation):
     """max(0, x). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html."""
@@ -35,7 +37,7 @@ class Relu(_Activation):
         return Lowering.to("torch.nn.ReLU")
 
 
-@LAYERS.register("leaky_relu")
+@LAYERS.register("leaky_relu", _GROUP)
 @declared
 class LeakyRelu(_Activation):
     """x if x > 0, else slope * x.
@@ -49,7 +51,7 @@ class LeakyRelu(_Activation):
         return Lowering.to("torch.nn.LeakyReLU", negative_slope=self.slope)
 
 
-@LAYERS.register("elu")
+@LAYERS.register("elu", _GROUP)
 @declared
 class Elu(_Activation):
     """x if x > 0, else alpha * (exp(x) - 1); Clevert et al. 2015, https://arxiv.org/abs/1511.07289."""
@@ -60,7 +62,7 @@ class Elu(_Activation):
         return Lowering.to("torch.nn.ELU", alpha=self.alpha)
 
 
-@LAYERS.register("gelu")
+@LAYERS.register("gelu", _GROUP)
 @declared
 class Gelu(_Activation):
     """x * Phi(x), with the cumulative distribution function Phi of the normal distribution; Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415."""
@@ -71,7 +73,7 @@ class Gelu(_Activation):
         return Lowering.to("torch.nn.GELU", approximate=self.approximate)
 
 
-@LAYERS.register("silu")
+@LAYERS.register("silu", _GROUP)
 @declared
 class Silu(_Activation):
     """x * sigmoid(x), also called swish; https://arxiv.org/abs/1710.05941."""
@@ -80,7 +82,7 @@ class Silu(_Activation):
         return Lowering.to("torch.nn.SiLU")
 
 
-@LAYERS.register("sigmoid")
+@LAYERS.register("sigmoid", _GROUP)
 @declared
 class Sigmoid(_Activation):
     """1 / (1 + exp(-x))."""
@@ -91,7 +93,7 @@ class Sigmoid(_Activation):
         return Lowering.to("torch.nn.Sigmoid")
 
 
-@LAYERS.register("tanh")
+@LAYERS.register("tanh", _GROUP)
 @declared
 class Tanh(_Activation):
     """tanh(x), the hyperbolic tangent."""
@@ -102,7 +104,7 @@ class Tanh(_Activation):
         return Lowering.to("torch.nn.Tanh")
 
 
-@LAYERS.register("prelu")
+@LAYERS.register("prelu", _GROUP)
 @declared
 class PRelu(_Activation):
     """x if x > 0, else slope * x with a learned slope; He et al. 2015, https://arxiv.org/abs/1502.01852.
@@ -127,7 +129,7 @@ class PRelu(_Activation):
         return x.channels if self.channelwise else 1
 
 
-@LAYERS.register("relu6")
+@LAYERS.register("relu6", _GROUP)
 @declared
 class Relu6(_Activation):
     """min(max(0, x), 6). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html."""
@@ -139,7 +141,7 @@ class Relu6(_Activation):
         return Lowering.to("torch.nn.ReLU6")
 
 
-@LAYERS.register("selu")
+@LAYERS.register("selu", _GROUP)
 @declared
 class Selu(_Activation):
     """A scaled elu whose outputs keep mean 0 and variance 1; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515."""
@@ -148,7 +150,7 @@ class Selu(_Activation):
         return Lowering.to("torch.nn.SELU")
 
 
-@LAYERS.register("celu")
+@LAYERS.register("celu", _GROUP)
 @declared
 class Celu(_Activation):
     """x if x > 0, else alpha * (exp(x / alpha) - 1); Barron 2017, https://arxiv.org/abs/1704.07483."""
@@ -160,7 +162,7 @@ class Celu(_Activation):
         return Lowering.to("torch.nn.CELU", alpha=self.alpha)
 
 
-@LAYERS.register("mish")
+@LAYERS.register("mish", _GROUP)
 @declared
 class Mish(_Activation):
     """x * tanh(softplus(x)); Misra 2019, https://arxiv.org/abs/1908.08681."""
@@ -169,7 +171,7 @@ class Mish(_Activation):
         return Lowering.to("torch.nn.Mish")
 
 
-@LAYERS.register("softplus")
+@LAYERS.register("softplus", _GROUP)
 @declared
 class Softplus(_Activation):
     """log(1 + exp(beta * x)) / beta, a smooth approximation of relu.
@@ -185,7 +187,7 @@ class Softplus(_Activation):
         return Lowering.to("torch.nn.Softplus", beta=self.beta)
 
 
-@LAYERS.register("softsign")
+@LAYERS.register("softsign", _GROUP)
 @declared
 class Softsign(_Activation):
     """x / (1 + |x|). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html."""
@@ -196,7 +198,7 @@ class Softsign(_Activation):
         return Lowering.to("torch.nn.Softsign")
 
 
-@LAYERS.register("hardtanh")
+@LAYERS.register("hardtanh", _GROUP)
 @declared
 class Hardtanh(_Activation):
     """x, clipped to [low, high].
@@ -224,7 +226,7 @@ class Hardtanh(_Activation):
         return Lowering.to("torch.nn.Hardtanh", min_val=self.low, max_val=self.high)
 
 
-@LAYERS.register("hardsigmoid")
+@LAYERS.register("hardsigmoid", _GROUP)
 @declared
 class Hardsigmoid(_Activation):
     """x / 6 + 1 / 2, clipped to [0, 1]. Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html."""
@@ -233,7 +235,7 @@ class Hardsigmoid(_Activation):
         return Lowering.to("torch.nn.Hardsigmoid")
 
 
-@LAYERS.register("hardswish")
+@LAYERS.register("hardswish", _GROUP)
 @declared
 class Hardswish(_Activation):
     """x * hardsigmoid(x), as in MobileNetV3; Howard et al. 2019, https://arxiv.org/abs/1905.02244."""
@@ -242,7 +244,7 @@ class Hardswish(_Activation):
         return Lowering.to("torch.nn.Hardswish")
 
 
-@LAYERS.register("log_sigmoid")
+@LAYERS.register("log_sigmoid", _GROUP)
 @declared
 class LogSigmoid(_Activation):
     """log(sigmoid(x)). Torch: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html."""
@@ -253,7 +255,7 @@ class LogSigmoid(_Activation):
         return Lowering.to("torch.nn.LogSigmoid")
 
 
-@LAYERS.register("hardshrink")
+@LAYERS.register("hardshrink", _GROUP)
 @declared
 class Hardshrink(_Activation):
     """x if |x| > threshold, else 0.
@@ -269,7 +271,7 @@ class Hardshrink(_Activation):
         return Lowering.to("torch.nn.Hardshrink", lambd=self.threshold)
 
 
-@LAYERS.register("softshrink")
+@LAYERS.register("softshrink", _GROUP)
 @declared
 class Softshrink(_Activation):
     """sign(x) * max(0, |x| - threshold).
@@ -283,7 +285,7 @@ class Softshrink(_Activation):
         return Lowering.to("torch.nn.Softshrink", lambd=self.threshold)
 
 
-@LAYERS.register("softmax")
+@LAYERS.register("softmax", _GROUP)
 @declared
 class Softmax(_Activation):
     """exp(x) / sum(exp(x)) over the channels of each pixel, or the features of each token or vector, or another axis.
@@ -311,7 +313,7 @@ class Softmax(_Activation):
         return axis_of(self, x, "features" if self.over == "channels" and not x.is_image else self.over)
 
 
-@LAYERS.register("glu")
+@LAYERS.register("glu", _GROUP)
 @declared
 class Glu(_Activation):
     """The first half of the channels (or features) times the sigmoid of the second: (C, H, W) -> (C / 2, H, W).

@@ -5,10 +5,12 @@ from cifar_dsl.ir.execution import INPUT, OUTPUT
 from cifar_dsl.operations.argument_types import Float
 from cifar_dsl.operations.layers.base import LAYERS, Layer
 
+_GROUP = "Scales and functions"
+
 _FLOAT32 = frozenset({"cuda"})  # where autocasting computes these functions in float32
 
 
-@LAYERS.register("power")
+@LAYERS.register("power", _GROUP)
 @declared
 class Power(Layer):
     """x^p: `power(0.5)` is the square root, and `mul { a | b -> power(-1) }` is a / b.
@@ -24,7 +26,7 @@ class Power(Layer):
         return Lowering.to("power", exponent=self.p)
 
 
-@LAYERS.register("exp")
+@LAYERS.register("exp", _GROUP)
 @declared
 class Exp(Layer):
     """e^x. Torch: https://docs.pytorch.org/docs/stable/generated/torch.exp.html."""
@@ -35,7 +37,7 @@ class Exp(Layer):
         return Lowering.to("exp")
 
 
-@LAYERS.register("log")
+@LAYERS.register("log", _GROUP)
 @declared
 class Log(Layer):
     """The natural logarithm; of 0 it is -infinity, of a negative number NaN.

@@ -29,12 +29,14 @@ from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, N
 from cifar_dsl.operations.layers.weight import WEIGHT, WEIGHT_DOC, Unchanged, WeightFunction
 from cifar_dsl.operations.registry import CallOf
 
+_GROUP = "Tokens and attention"
+
 _PATCH_INIT = CallOf(INITIALIZERS, tuple(name for name in FILTER_INIT.symbols() if name != "whitening"))
 _MATRIX_INIT = CallOf(INITIALIZERS, tuple(name for name in _PATCH_INIT.symbols() if name != "dirac"))
 _TOKEN_INIT = CallOf(INITIALIZERS, tuple(name for name in EMBEDDING_INIT.symbols() if name != "sine"))
 
 
-@LAYERS.register("patches")
+@LAYERS.register("patches", _GROUP)
 @declared
 class Patches(Layer):
     """Project each patch of an image to a token, row by row: (C, H, W) -> (H * W / size^2, features).
@@ -83,7 +85,7 @@ class Patches(Layer):
         )
 
 
-@LAYERS.register("class_token")
+@LAYERS.register("class_token", _GROUP)
 @declared
 class ClassToken(Layer):
     """Prepend a learned token, the same for all images: (T, D) -> (1 + T, D).
@@ -109,7 +111,7 @@ class ClassToken(Layer):
         return Lowering.to("class_token", features=x.channels)
 
 
-@LAYERS.register("position_embedding")
+@LAYERS.register("position_embedding", _GROUP)
 @declared
 class PositionEmbedding(Layer):
     """Add an embedding for each position: (T, D) -> (T, D); learned, Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
@@ -155,7 +157,7 @@ def _attention_saves(attention: "Attention", x: Shape, y: Shape) -> SavedTensors
     return SavedTensors(inputs=is_trained, numbers=4 * x.elements, fixed_bytes=FLOAT_BYTES * attention.heads * tokens)
 
 
-@LAYERS.register("attention")
+@LAYERS.register("attention", _GROUP)
 @declared
 class Attention(Layer):
     """Multi-head self-attention: (T, D) -> (T, D); Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.

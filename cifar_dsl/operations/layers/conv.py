@@ -23,6 +23,8 @@ from cifar_dsl.operations.layers.weight import WEIGHT, WEIGHT_DOC, Unchanged, We
 from cifar_dsl.operations.layers.window import PAD_MODE, SAME_OR_PAIR, check_padding, same_padding, slide
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Convolutions"
+
 
 class _Convolution(Layer):
     family = "conv"
@@ -55,7 +57,7 @@ def _conv_saves_for_weights(conv: "Conv", x: Shape, y: Shape) -> SavedTensors:
     )
 
 
-@LAYERS.register("conv")
+@LAYERS.register("conv", _GROUP)
 @declared
 class Conv(_Convolution):
     """2-D convolution: (C, H, W) -> (channels, H', W').
@@ -155,7 +157,7 @@ def _check_initializer(layer: Conv, x: Shape) -> None:
         )
 
 
-@LAYERS.register("conv_transpose")
+@LAYERS.register("conv_transpose", _GROUP)
 @declared
 class ConvTranspose(_Convolution):
     """Transposed 2-D convolution: (C, H, W) -> (channels, H', W').

@@ -8,12 +8,14 @@ from cifar_dsl.operations.layers.initializer import Initializer, Standard, White
 from cifar_dsl.operations.layers.weight import WEIGHT, WEIGHT_DOC, Unchanged, WeightFunction
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Dense layers and learned tensors"
+
 
 def _dense_saves(dense: "Dense", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=dense.frozen not in {"weight", "all"})
 
 
-@LAYERS.register("dense")
+@LAYERS.register("dense", _GROUP)
 @declared
 class Dense(Layer):
     """Fully connected layer: (F,) -> (features,), or on each token, (T, D) -> (T, features).

@@ -6,6 +6,8 @@ from cifar_dsl.operations.argument_types import Float, ListOf, Pair
 from cifar_dsl.operations.layers.base import LAYERS, Layer, require_image
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Regularization"
+
 _SHARE = Float(0, 1, open_high=True)
 
 
@@ -39,7 +41,7 @@ def _image_mask(layer: _Dropping, x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(numbers=1 if layer.p else 0)
 
 
-@LAYERS.register("dropout")
+@LAYERS.register("dropout", _GROUP)
 @declared
 class Dropout(_Dropping):
     """Zero random elements in training and scale the rest by 1 / (1 - p); the shape is unchanged.
@@ -55,7 +57,7 @@ class Dropout(_Dropping):
         return Lowering.to("torch.nn.Dropout", p=self.p)
 
 
-@LAYERS.register("channel_dropout")
+@LAYERS.register("channel_dropout", _GROUP)
 @declared
 class ChannelDropout(_Dropping):
     """Zero random channels of an image in training and scale the rest by 1 / (1 - p): (C, H, W) -> (C, H, W).
@@ -76,7 +78,7 @@ class ChannelDropout(_Dropping):
         return Lowering.to("torch.nn.Dropout2d", p=self.p)
 
 
-@LAYERS.register("alpha_dropout")
+@LAYERS.register("alpha_dropout", _GROUP)
 @declared
 class AlphaDropout(_Dropping):
     """Dropout that keeps mean and variance, for use with `selu`; Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
@@ -92,7 +94,7 @@ class AlphaDropout(_Dropping):
         return Lowering.to("torch.nn.AlphaDropout", p=self.p)
 
 
-@LAYERS.register("drop_path")
+@LAYERS.register("drop_path", _GROUP)
 @declared
 class DropPath(_Scheduled):
     """Stochastic depth: zero all elements of random images in training and scale the other images by 1 / (1 - p).
@@ -109,7 +111,7 @@ class DropPath(_Scheduled):
         return Lowering.to("drop_path", p=self.p)
 
 
-@LAYERS.register("drop_block")
+@LAYERS.register("drop_block", _GROUP)
 @declared
 class DropBlock(_Scheduled):
     """Zero random blocks of each channel in training; Ghiasi et al. 2018, https://arxiv.org/abs/1810.12890.
@@ -147,7 +149,7 @@ def _backward_factor(layer: "ShakeDrop", x: Shape, y: Shape) -> SavedTensors:
 _RANGE = ListOf(Float(-10, 10), length=2)
 
 
-@LAYERS.register("shake_drop")
+@LAYERS.register("shake_drop", _GROUP)
 @declared
 class ShakeDrop(_Scheduled):
     """ShakeDrop: scale random images by random factors, which differ in the backward pass; Yamada et al. 2018.

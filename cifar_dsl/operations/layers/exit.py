@@ -6,8 +6,10 @@ from cifar_dsl.operations.argument_types import Choice, Float
 from cifar_dsl.operations.layers.base import LAYERS, Layer, noun
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Exits"
 
-@LAYERS.register("exit")
+
+@LAYERS.register("exit", _GROUP)
 @declared
 class Exit(Layer):
     """Train the current tensor, scores (classes,), as another output of the network, and pass it on.

@@ -6,8 +6,10 @@ from cifar_dsl.operations.argument_types import Choice, Extents
 from cifar_dsl.operations.layers.base import EMBEDDING_INIT, FROZEN_DOC, LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import Initializer, Normal
 
+_GROUP = "Dense layers and learned tensors"
 
-@LAYERS.register("learned")
+
+@LAYERS.register("learned", _GROUP)
 @declared
 class Learned(Layer):
     """A learned tensor, the same for all images; it starts a chain, and has the shape `size`.

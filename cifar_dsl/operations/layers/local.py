@@ -20,6 +20,8 @@ from cifar_dsl.operations.layers.initializer import Initializer, Standard
 from cifar_dsl.operations.layers.window import SAME_OR_PAIR, same_padding, slide
 from cifar_dsl.operations.registry import CallOf
 
+_GROUP = "Convolutions"
+
 # One filter for each place: initialisers of single elements fill them as the filters of a convolution.
 _LOCAL_INIT = CallOf(
     FILTER_INIT.registry,
@@ -27,7 +29,7 @@ _LOCAL_INIT = CallOf(
 )
 
 
-@LAYERS.register("unfold")
+@LAYERS.register("unfold", _GROUP)
 @declared
 class Unfold(Layer):
     """The windows of an image as channels: (C, H, W) -> (C * kernel^2, H', W'), sizes as in `conv`.
@@ -65,7 +67,7 @@ def _local_saves(local: "LocallyConnected", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(numbers=0 if local.frozen in {"weight", "all"} else local.places(y) * local.window(x))
 
 
-@LAYERS.register("locally_connected")
+@LAYERS.register("locally_connected", _GROUP)
 @declared
 class LocallyConnected(Layer):
     """A convolution whose filters differ from place to place: (C, H, W) -> (channels, H', W'), sizes as in `conv`.

@@ -11,6 +11,8 @@ from cifar_dsl.operations.layers.divisible import check_divisible
 from cifar_dsl.operations.layers.initializer import constant
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Normalization"
+
 _EPS = Float(0, 1, open_low=True)
 _AFFINE_DOC = "learn a scale and an offset"
 _INIT_DOC = "initial value of the scale"
@@ -56,7 +58,7 @@ def _refuse_single_values(layer: Layer, x: Shape, part: str, help_text: str) -> 
     raise MisfitError("E0306", message, help=(help_text,))
 
 
-@LAYERS.register("bn")
+@LAYERS.register("bn", _GROUP)
 @declared
 class BatchNorm(_AffineNorm):
     """Normalise each channel (or feature) over the batch, then scale and shift it; the shape is unchanged.
@@ -104,7 +106,7 @@ def _layer_norm_saves(layer_norm: "LayerNorm", x: Shape, y: Shape) -> SavedTenso
     return _statistics(layer_norm, 2 * (y.elements // y.channels))
 
 
-@LAYERS.register("layernorm")
+@LAYERS.register("layernorm", _GROUP)
 @declared
 class LayerNorm(_AffineNorm):
     """Normalise the channels of each pixel, the features of each token, or a whole vector; the shape is unchanged.
@@ -132,7 +134,7 @@ def _group_norm_saves(group_norm: "GroupNorm", x: Shape, y: Shape) -> SavedTenso
     return _statistics(group_norm, 2 * group_norm.groups)
 
 
-@LAYERS.register("groupnorm")
+@LAYERS.register("groupnorm", _GROUP)
 @declared
 class GroupNorm(_AffineNorm):
     """Normalise each group of channels over the image: (C, H, W) or (F,), unchanged; Wu and He 2018, https://arxiv.org/abs/1803.08494.
@@ -174,7 +176,7 @@ def _instance_norm_saves(instance_norm: "InstanceNorm", x: Shape, y: Shape) -> S
     return evolve(saved, inputs=False, numbers=saved.numbers + x.elements)  # a contiguous copy of its input
 
 
-@LAYERS.register("instancenorm")
+@LAYERS.register("instancenorm", _GROUP)
 @declared
 class InstanceNorm(_AffineNorm):
     """Normalise each channel of each image: (C, H, W), unchanged; Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
@@ -208,7 +210,7 @@ def _rms_norm_saves_for_weights(rms_norm: "RmsNorm", x: Shape, y: Shape) -> Save
     return SavedTensors(numbers=y.elements)  # the normalized input, which the scale multiplies
 
 
-@LAYERS.register("rmsnorm")
+@LAYERS.register("rmsnorm", _GROUP)
 @declared
 class RmsNorm(_Norm):
     """Divide the features of each token, or a vector, by their root mean square, then scale: (T, D) or (F,), unchanged.
@@ -247,7 +249,7 @@ def _local_response_norm_saves(local_response_norm: "LocalResponseNorm", x: Shap
     return SavedTensors(inputs=True, fixed_bytes=FLOAT_BYTES * (padded + 2 * y.elements))
 
 
-@LAYERS.register("lrn")
+@LAYERS.register("lrn", _GROUP)
 @declared
 class LocalResponseNorm(_Norm):
     """Divide by (k + alpha / size * sum of squares over `size` neighbouring channels)^beta: (C, H, W), unchanged.
@@ -276,7 +278,7 @@ def _l2_norm_saves(l2_norm: "L2Norm", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, numbers=2 * (y.elements // y.channels))  # the norms, before and after `eps`
 
 
-@LAYERS.register("l2norm")
+@LAYERS.register("l2norm", _GROUP)
 @declared
 class L2Norm(_Norm):
     """Divide the channels of each pixel, the features of each token, or a vector by their Euclidean norm.

@@ -12,6 +12,8 @@ from cifar_dsl.operations.layers.base import JOINS, LAYERS, SCOPES, Branches, En
 from cifar_dsl.operations.layers.divisible import check_tiles
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Tokens and attention"
+
 _PATTERN = Axes()
 _PATTERN_DOC = "the axes of the input, an arrow, the axes of the output, and extents such as `a=2`"
 
@@ -232,7 +234,7 @@ class Windows(Enclosure):
         return WindowsLeave(size=self.size, shift=self.shift, image=(x.extents[1], x.extents[2]))
 
 
-@LAYERS.register("window_mask")
+@LAYERS.register("window_mask", _GROUP)
 @declared
 class WindowMask(Layer):
     """Subtract 100 from scores (heads, T, T) of pixels that are no neighbours, in the body of shifted `windows`.

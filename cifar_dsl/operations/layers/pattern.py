@@ -9,6 +9,8 @@ from cifar_dsl.operations.argument_types import Axes
 from cifar_dsl.operations.layers.base import LAYERS, Layer
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Pooling and patterns"
+
 
 @declared
 class OfPattern(Layer):
@@ -61,7 +63,7 @@ def _is_view(rearrange: "Rearrange", x: Shape) -> bool:
     return not moves(rearrange.pattern, x)
 
 
-@LAYERS.register("rearrange")
+@LAYERS.register("rearrange", _GROUP)
 @declared
 class Rearrange(OfPattern):
     """Split, merge and move axes: `rearrange(c, h * 2, w * 2 -> c * 2 * 2, h, w)` is `pixel_unshuffle(2)`.
@@ -83,7 +85,7 @@ class _Reduction(OfPattern):
         return {"split": self.pattern.extents_of(axes), "over": over}
 
 
-@LAYERS.register("mean")
+@LAYERS.register("mean", _GROUP)
 @declared
 class Mean(_Reduction):
     """The mean over the axes that are missing on the right: `mean(c, h, w -> 1, h, w)` is the mean of all channels.
@@ -106,7 +108,7 @@ def _keeps_order(pattern: Pattern) -> bool:
     return all(len(side) < 2 for side in pattern.output) and list(pattern.kept) == sorted(pattern.kept)
 
 
-@LAYERS.register("max")
+@LAYERS.register("max", _GROUP)
 @declared
 class Max(_Reduction):
     """The largest number along the axes that are missing on the right: `max(c * 2, h, w -> c, h, w)` is maxout.
@@ -118,7 +120,7 @@ class Max(_Reduction):
     execution = Execution(saves=_max_saves)
 
 
-@LAYERS.register("sum")
+@LAYERS.register("sum", _GROUP)
 @declared
 class Sum(_Reduction):
     """The sum over the axes that are missing on the right: `sum(c, h, w -> c, 1, 1)` adds the pixels of each channel.

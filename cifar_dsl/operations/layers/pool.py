@@ -9,6 +9,8 @@ from cifar_dsl.operations.layers.base import LAYERS, Layer, noun, require_image
 from cifar_dsl.operations.layers.window import slide
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Pooling and patterns"
+
 _STRIDE = OneOf((Choice(("kernel",)), Pair(1)))
 
 
@@ -50,7 +52,7 @@ def _input_and_indices(layer: Layer, x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, fixed_bytes=INDEX_BYTES * y.elements)
 
 
-@LAYERS.register("maxpool")
+@LAYERS.register("maxpool", _GROUP)
 @declared
 class MaxPool(_Pool):
     """The maximum of each window: (C, H, W) -> (C, H', W'), H' = floor((H + 2 pad - kernel) / stride) + 1.
@@ -74,7 +76,7 @@ class MaxPool(_Pool):
         )
 
 
-@LAYERS.register("avgpool")
+@LAYERS.register("avgpool", _GROUP)
 @declared
 class AvgPool(_Pool):
     """The mean of each window: (C, H, W) -> (C, H', W'), H' = floor((H + 2 pad - kernel) / stride) + 1.
@@ -107,7 +109,7 @@ def _drawn_saves(layer: Layer, x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, output=True, fixed_bytes=INDEX_BYTES * y.elements)
 
 
-@LAYERS.register("stochastic_pool")
+@LAYERS.register("stochastic_pool", _GROUP)
 @declared
 class StochasticPool(_Pool):
     """A random element of each window, the larger the likelier: (C, H, W) -> (C, H', W'); Zeiler and Fergus 2013.
@@ -148,7 +150,7 @@ def _lp_pool_saves(lp_pool: "LpPool", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, numbers=2 * x.elements + 4 * y.elements)  # absolute values, powers ...
 
 
-@LAYERS.register("lppool")
+@LAYERS.register("lppool", _GROUP)
 @declared
 class LpPool(_Pool):
     """The p-norm of each window: (C, H, W) -> (C, H', W'), H' = floor((H - kernel) / stride) + 1.
@@ -185,7 +187,7 @@ def _adaptive_avg_pool_saves(adaptive_avg_pool: "AdaptiveAvgPool", x: Shape, y: 
     return NOTHING if adaptive_avg_pool.size == (1, 1) else INPUT  # torch computes a plain mean
 
 
-@LAYERS.register("adaptive_avgpool")
+@LAYERS.register("adaptive_avgpool", _GROUP)
 @declared
 class AdaptiveAvgPool(_AdaptivePool):
     """The mean of each cell of a grid on the image: (C, H, W) -> (C, *size).
@@ -201,7 +203,7 @@ class AdaptiveAvgPool(_AdaptivePool):
         return Lowering.to("torch.nn.AdaptiveAvgPool2d", output_size=self.size)
 
 
-@LAYERS.register("adaptive_maxpool")
+@LAYERS.register("adaptive_maxpool", _GROUP)
 @declared
 class AdaptiveMaxPool(_AdaptivePool):
     """The maximum of each cell of a grid on the image: (C, H, W) -> (C, *size).
@@ -242,7 +244,7 @@ def _pooled_axes(x: Shape) -> tuple[int, ...]:
     return (2, 3) if x.is_image else (1,)
 
 
-@LAYERS.register("global_avgpool")
+@LAYERS.register("global_avgpool", _GROUP)
 @declared
 class GlobalAvgPool(_GlobalPool):
     """The mean of each channel over the whole image, or of each feature over all tokens.
@@ -258,7 +260,7 @@ class GlobalAvgPool(_GlobalPool):
         return Lowering.to("global_avgpool", dim=_pooled_axes(x), keep=self.keep)
 
 
-@LAYERS.register("global_maxpool")
+@LAYERS.register("global_maxpool", _GROUP)
 @declared
 class GlobalMaxPool(_GlobalPool):
     """The maximum of each channel over the whole image, or of each feature over all tokens.
@@ -281,7 +283,7 @@ def _blur_pool_saves(blur_pool: "BlurPool", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=True, numbers=channels * (padded + blurred))
 
 
-@LAYERS.register("blurpool")
+@LAYERS.register("blurpool", _GROUP)
 @declared
 class BlurPool(Layer):
     """Blur each channel with the filter [1, 2, 1] x [1, 2, 1] / 16, then subsample: (C, H, W) -> (C, H', W').

@@ -6,8 +6,10 @@ from cifar_dsl.operations.argument_types import Float
 from cifar_dsl.operations.layers.base import FROZEN, FROZEN_DOC, LAYERS, Layer
 from cifar_dsl.operations.layers.initializer import constant
 
+_GROUP = "Scales and functions"
 
-@LAYERS.register("scale")
+
+@LAYERS.register("scale", _GROUP)
 @declared
 class Scale(Layer):
     """factor * x + offset, with two constants; the shape is unchanged.
@@ -24,7 +26,7 @@ class Scale(Layer):
         return Lowering.to("scale", factor=self.factor, offset=self.offset)
 
 
-@LAYERS.register("layer_scale")
+@LAYERS.register("layer_scale", _GROUP)
 @declared
 class LayerScale(Layer):
     """Multiply each channel (or feature) by a learned factor, at the end of a residual branch; the shape is unchanged.
@@ -47,7 +49,7 @@ def _affine_saves(affine: "Affine", x: Shape, y: Shape) -> SavedTensors:
     return SavedTensors(inputs=affine.frozen not in {"weight", "all"})
 
 
-@LAYERS.register("affine")
+@LAYERS.register("affine", _GROUP)
 @declared
 class Affine(Layer):
     """Scale and shift each channel (or feature) by learned numbers; the shape is unchanged.

@@ -10,6 +10,8 @@ from cifar_dsl.operations.layers.divisible import check_divisible
 from cifar_dsl.operations.layers.initializer import INITIALIZERS, Initializer, Normal, TruncatedNormal
 from cifar_dsl.operations.registry import CallOf, MisfitError
 
+_GROUP = "Tokens and attention"
+
 _INIT = CallOf(INITIALIZERS, ("zeros", "constant", "normal", "truncated_normal", "uniform"))
 _SIZE = OneOf((Choice(("square",)), Pair(1)))
 _SIZE_DOC = "height and width of the pixels that the tokens are; `square`: both sqrt(T)"
@@ -31,7 +33,7 @@ def _sides(layer: Layer, tokens: int, size: tuple[int, int] | str) -> tuple[int,
     return height, width
 
 
-@LAYERS.register("relative_bias")
+@LAYERS.register("relative_bias", _GROUP)
 @declared
 class RelativeBias(Layer):
     """Add to each score a learned number for its head and the distance from query to key in rows and columns.
@@ -79,7 +81,7 @@ def _relative_scores_saves(layer: "RelativeScores", x: Shape, y: Shape) -> Saved
     return SavedTensors(inputs=True, numbers=x.elements)  # the queries, in two orders
 
 
-@LAYERS.register("relative_scores")
+@LAYERS.register("relative_scores", _GROUP)
 @declared
 class RelativeScores(Layer):
     """Scores of queries with learned vectors for the distances to all keys: (T, D) -> (heads, T, T).

@@ -13,6 +13,8 @@ from cifar_dsl.operations.layers.divisible import check_divisible, check_tiles
 from cifar_dsl.operations.layers.window import PAD_MODE, check_padding
 from cifar_dsl.operations.registry import MisfitError
 
+_GROUP = "Shapes and slices"
+
 
 class _View(Layer):
     """A layer whose output is a view of its input."""
@@ -24,7 +26,7 @@ def _flatten_views(flatten: "Flatten", x: Shape) -> bool:
     return not x.is_image or x.elements in {x.channels, x.elements // x.channels}  # in the channels-last memory format
 
 
-@LAYERS.register("flatten")
+@LAYERS.register("flatten", _GROUP)
 @declared
 class Flatten(Layer):
     """Flatten to a vector of features: (C, H, W) -> (C * H * W,), (T, D) -> (T * D,)."""
@@ -38,7 +40,7 @@ class Flatten(Layer):
         return Lowering.to("torch.nn.Flatten")
 
 
-@LAYERS.register("identity")
+@LAYERS.register("identity", _GROUP)
 @declared
 class Identity(_View):
     """Return the input unchanged: the shortcut of a residual block."""
@@ -50,7 +52,7 @@ class Identity(_View):
 # ---- tokens
 
 
-@LAYERS.register("tokens")
+@LAYERS.register("tokens", _GROUP)
 @declared
 class Tokens(_View):
     """Turn the pixels of an image into tokens, row by row: (C, H, W) -> (H * W, C)."""
@@ -63,7 +65,7 @@ class Tokens(_View):
         return Lowering.to("tokens")
 
 
-@LAYERS.register("grid")
+@LAYERS.register("grid", _GROUP)
 @declared
 class Grid(_View):
     """Turn tokens into the pixels of an image, row by row: (T, D) -> (D, H, W), T = H * W; undoes `tokens`."""
@@ -95,7 +97,7 @@ class Grid(_View):
         return (side, side) if isinstance(self.size, str) else self.size
 
 
-@LAYERS.register("transpose")
+@LAYERS.register("transpose", _GROUP)
 @declared
 class Transpose(_View):
     """Swap tokens and features: (T, D) -> (D, T).
@@ -111,7 +113,7 @@ class Transpose(_View):
         return Lowering.to("transpose")
 
 
-@LAYERS.register("token")
+@LAYERS.register("token", _GROUP)
 @declared
 class Token(_View):
     """Select one token: (T, D) -> (D,)."""
@@ -143,7 +145,7 @@ def _indices(low: int) -> OneOf:
     return OneOf((Int(low), ListOf(Int(low), most=lambda _: 3)))
 
 
-@LAYERS.register("slice")
+@LAYERS.register("slice", _GROUP)
 @declared
 class Slice(_View):
     """Select the channels (or features) from `start` to `stop`, exclusive: (C, H, W) -> (stop - start, H, W).
@@ -232,7 +234,7 @@ class Slice(_View):
         return [range(*ends) for ends in zip(*columns, strict=True)]
 
 
-@LAYERS.register("pad_channels")
+@LAYERS.register("pad_channels", _GROUP)
 @declared
 class PadChannels(Layer):
     """Add channels (or features) of zeros: (C, H, W) -> (before + C + after, H, W).
@@ -254,7 +256,7 @@ class PadChannels(Layer):
         return Lowering.to("torch.nn.ZeroPad1d", padding=(self.before, self.after))
 
 
-@LAYERS.register("shuffle")
+@LAYERS.register("shuffle", _GROUP)
 @declared
 class Shuffle(Layer):
     """Interleave groups of channels: channel j of group i moves to position j * groups + i; (C, H, W), unchanged.
@@ -295,7 +297,7 @@ def _pad_image_saves(pad_image: "PadImage", x: Shape, y: Shape) -> SavedTensors:
     return INPUT if pad_image.pad_mode in {"reflect", "replicate"} else NOTHING
 
 
-@LAYERS.register("pad_image")
+@LAYERS.register("pad_image", _GROUP)
 @declared
 class PadImage(Layer):
     """Pad an image: (C, H, W) -> (C, top + H + bottom, left + W + right).
@@ -332,7 +334,7 @@ class PadImage(Layer):
         return vertical, vertical, horizontal, horizontal
 
 
-@LAYERS.register("upsample")
+@LAYERS.register("upsample", _GROUP)
 @declared
 class Upsample(Layer):
     """Enlarge an image by an integer factor: (C, H, W) -> (C, factor * H, factor * W).
@@ -353,7 +355,7 @@ class Upsample(Layer):
         return Lowering.to("torch.nn.Upsample", scale_factor=self.factor, mode=self.mode)
 
 
-@LAYERS.register("pixel_shuffle")
+@LAYERS.register("pixel_shuffle", _GROUP)
 @declared
 class PixelShuffle(Layer):
     """Rearrange channels into pixels: (C, H, W) -> (C / factor^2, factor * H, factor * W).
@@ -383,7 +385,7 @@ class PixelShuffle(Layer):
         return Lowering.to("torch.nn.PixelShuffle", upscale_factor=self.factor)
 
 
-@LAYERS.register("pixel_unshuffle")
+@LAYERS.register("pixel_unshuffle", _GROUP)
 @declared
 class PixelUnshuffle(Layer):
     """Rearrange pixels into channels: (C, H, W) -> (C * factor^2, H / factor, W / factor); undoes `pixel_shuffle`.
