@@ -232,9 +232,19 @@ class Draft:
         """The shape of a layer's output, its cost and its parameters. Raises MisfitError."""
         found = self._known.get((layer, x))
         if found is None:  # deep networks repeat few layers
-            shape = layer.infer(x)
-            found = self._known[layer, x] = shape, layer.cost(x, shape), layer.parameters(x)
+            shape, parameters = layer.infer(x), layer.parameters(x)
+            found = self._known[layer, x] = shape, layer.cost_with(parameters, x, shape), parameters
         return found
+
+    def fitted(self, node: Node, inputs: Sequence[Shape]) -> tuple[Shape, Cost, tuple[Parameter, ...]]:
+        """The output's shape, the cost and the parameters of a node for inputs of other shapes. Raises MisfitError."""
+        operation = node.operation
+        if isinstance(operation, Layer):
+            shape, cost, parameters = self._inferred(operation, *inputs)
+        else:
+            shape = operation.infer(*inputs)
+            cost, parameters = operation.cost(*inputs, shape), ()
+        return shape, Cost(cost.parameters, cost.macs * node.parts), parameters
 
     def join(
         self,
@@ -335,6 +345,8 @@ class Draft:
         """Append a scope with these nodes, unless that exceeds a limit."""
         parameters = self._parameters + sum(node.cost.parameters for node in nodes)
         if len(self._nodes) + len(nodes) > self._limits.layers or parameters > self._limits.parameters:
+            return False
+        if any(node.shape.elements * node.parts > self._limits.tensor for node in nodes):
             return False
         if self.ties.uses:
             self.ties.note(nodes)

@@ -31,6 +31,7 @@ class Evaluator:
 
     reporter: Reporter
     names: Names = field(factory=Names)
+    shape_reads: int = field(default=0, init=False)  # how often the shape of a tensor decided what a stage becomes
     _limits: Limits = field(factory=limits.current, init=False)
     _work: Work = field(init=False)
 
@@ -150,6 +151,7 @@ class Evaluator:
         return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "unknown"
 
     def _of_flow(self, node: nodes.Name, flow: Flow) -> int:
+        self.shape_reads += 1
         shape = self.one(flow, node.text, node.span).shape
         if shape is None:
             raise EvaluationFailed

@@ -95,7 +95,7 @@ class _Expander:
         self._globals = values
         self._plain_values = PlainValues()
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
-        self._repeats = Repeats(self._draft, reporter)
+        self._repeats = Repeats(self._draft, reporter, self._evaluator)
         self._depth = 0  # of nested bodies
         self._conditions = 0  # of active `if`s
         self._batch = Tensor(0, self._draft.input)  # has as many samples as there are here: the input, or a scope's
@@ -502,6 +502,7 @@ class _Expander:
         forms = long_forms()
         self._definitions.update(forms.names.definitions)
         block = forms.blocks[name]
+        self._evaluator.shape_reads += 1  # for the values
         scope = ValueScope(self._globals.root, values)
         scope.origins.update(dict.fromkeys(values, span))
         text = " ".join(span.text.partition("{")[0].split())
@@ -534,13 +535,14 @@ class _Expander:
         repeatable = PlacedCall(key, given, (self._depth, self._draft.depth), path, text, call.span)
         if (copied := self._repeats.copied(repeatable)) is not None:
             return copied
-        mark, work = self._draft.mark, self._reporter.work.done
+        mark, work, reads = self._draft.mark, self._reporter.work.done, self._evaluator.shape_reads
         made = BlockCall(block, inner.values, flow.shape, self._conditions, is_named)
         arguments = self._plain_values.of(inner.values)
         with self._draft.call(made, text, call.span, cause):
             output = self._body(block.body, inner, flow, Place(path))
         made_of = self._draft.enclose(mark, path, "block", text, output, call.span, arguments)
-        self._repeats.note(repeatable, made_of, output, self._reporter.work.done - work)
+        work, reads = self._reporter.work.done - work, self._evaluator.shape_reads - reads
+        self._repeats.note(repeatable, made_of, output, work, reads_shapes=reads > 0)
         return output
 
     def _tied(
@@ -560,6 +562,7 @@ class _Expander:
         path = self._path(label, block.name.text, place)
         assert value.scope is not None
         inner, text = self._binder.block_scope(block, call, scope, flow, value.scope)
+        self._evaluator.shape_reads += 1  # which all uses have in common
         if flow.shape is None:
             raise EvaluationFailed
         use = TiedUse(tie, block.name.text, path, call.span)
@@ -677,6 +680,7 @@ class _Expander:
                 kind.span,
                 help=f"write `let f = {call.callee} {{ ... }}` on a line before, and `f` wherever it is used",
             )
+        self._evaluator.shape_reads += 1
         if flow.shape is None:
             raise EvaluationFailed
         enclosure = self._made(declaration, call, scope, flow)
@@ -720,6 +724,7 @@ class _Expander:
         )
 
     def _check_claim(self, claim: nodes.ShapeClaim, flow: Flow) -> None:
+        self._evaluator.shape_reads += 1
         flow = self._evaluator.one(flow, claim.span.text, claim.span)
         if flow.shape is not None and flow.shape.extents != claim.extents:
             self._reporter.error(

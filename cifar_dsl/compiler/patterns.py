@@ -102,6 +102,7 @@ class PatternReader:
         """What a call makes of its pattern, for these tensors. Raises EvaluationFailed."""
         missing = cast("type[Operation]", declaration).missing_axes
         assert missing is not None
+        self.evaluator.shape_reads += 1
         shapes = [one.shape for one in inputs if one.shape is not None]
         self.check(declaration, call, shapes)
         if len(shapes) < len(inputs):

@@ -51,6 +51,7 @@ class Slices:
 
     def layer(self, index: nodes.Index, tensor: Tensor, shape: Shape, scope: ValueScope) -> Slice:
         """The layer that slices a tensor of this shape. Raises EvaluationFailed."""
+        self.evaluator.shape_reads += 1
         chosen = self._chosen(index, tensor, shape, scope)
         return Slice.of(chosen[0]) if len(chosen) == 1 else Slice.of_axes(chosen, shape)
 

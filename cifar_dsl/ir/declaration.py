@@ -133,6 +133,10 @@ class Declaration:
 
     def brief(self) -> str:
         """The spec text of the call, without arguments that equal their default."""
+        return self._brief
+
+    @cached_property
+    def _brief(self) -> str:
         shown = [
             ("" if info.is_required and self.is_positional else f"{name}=") + info.kind.write(value)
             for name, value, info in self._non_defaults()

@@ -20,10 +20,12 @@ def fingerprint(graph: Graph, recipe: Recipe | None) -> str:
     """
     import hashlib  # loads OpenSSL, which would slow down `check`
 
+    operations = {id(node.operation): node.operation for node in graph.nodes}  # many nodes have the same
+    plain = {key: _plain(operation) for key, operation in operations.items()}
     meaning = {
         "format": _FORMAT,
         "input": graph.input.extents,
-        "nodes": [(node.path, _plain(node.operation), node.inputs) for node in graph.nodes],
+        "nodes": [(node.path, plain[id(node.operation)], node.inputs) for node in graph.nodes],
         "output": graph.output,
         "recipe": recipe and _recipe_meaning(recipe),
     }

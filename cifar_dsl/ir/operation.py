@@ -1,5 +1,6 @@
 """Operations: what a node of the graph computes, owns and costs."""
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any, ClassVar
 
@@ -113,8 +114,11 @@ class Operation(Declaration):
 
     def cost(self, *shapes: Any, **_: Any) -> Cost:
         """Parameters and multiply-accumulates for one image, given the shapes of the inputs and the output."""
-        count = sum(p.elements for p in self.parameters(*shapes[:-1]) if not p.is_buffer)
-        return Cost(count, self.macs(*shapes))
+        return self.cost_with(self.parameters(*shapes[:-1]), *shapes)
+
+    def cost_with(self, parameters: Iterable[Parameter], *shapes: Any) -> Cost:
+        """The cost with these `parameters`, which are those for the shapes of the inputs."""
+        return Cost(sum(one.elements for one in parameters if one.kind != "buffer"), self.macs(*shapes))
 
     def lower(self, *inputs: Any, **_: Any) -> Lowering:
         """The torch module, as data. The module of a join accepts its inputs as positional arguments."""

@@ -23,6 +23,9 @@ _LIST = "block f(xs) { add { xs[0] -> bn | xs[1] | identity } }\n"
 _LEARNED = "block f(x: tensor) { add { x | mul { identity | learned(1) } } }\n"
 _TIED = "block f() {\n let g = tied { unit(8) }\n g -> relu -> g\n}\n"
 _TIED += "block h() {\n let g = tied { f }\n f -> g -> g -> f\n}\n"
+_DENSE = "block dense_layer(c) {\n concat { identity | bn -> relu -> conv(c, 3, pad=1, bias=false) }\n}\n"
+_HALF = "block half() { conv(in_channels // 2, 1) -> relu }\n"
+_SHAPES = "conv(8, 1) -> f -> conv(16, 1) -> f -> maxpool(2) -> f"
 _MODELS = [
     ("unit(8) -> unit(8) -> unit(8) -> unit(c=8) -> unit(8, 3)", _UNIT),
     ("conv(8, 1) -> add { unit(8) | unit(8) -> unit(8) }", _UNIT),
@@ -55,6 +58,20 @@ _MODELS = [
     ),
     ("conv(8, 1) -> f -> h\nlet g = tied { h -> h -> f }\ng -> f -> h -> g", _UNIT + _TIED),
     ("conv(8, 1) -> f { relu } -> f { bn } -> f { relu }", "block f(g: block) { conv(8, 1) -> g }\n"),
+    # Calls that differ in the shapes of their tensors.
+    ("conv(8, 1)\nrepeat 3 { dense_layer(4) }\nmaxpool(2) -> dense_layer(4)", _DENSE),
+    ("conv(16, 1)\nrepeat 3 { half }", _HALF),
+    ("conv(32, 1) -> f -> conv(16, 1) -> f -> f", _HALF + "block f() { bn -> half -> half -> relu }\n"),
+    (_SHAPES, "block f() {\n let x = identity\n x[2:] -> relu\n}\n"),
+    (_SHAPES, "block f() {\n if height > 4 { relu } else { bn }\n}\n"),
+    (_SHAPES, "block f() { each(c, h, w -> h, c) { relu } -> windows(2) { bn } }\n"),
+    (_SHAPES, "block f() { windows(2) { bn } }\n"),
+    (_SHAPES, "block f() { rearrange(4 * c, h, w -> 4, c * h, w) -> relu }\n"),
+    (_SHAPES, "block f() {\n let g = tied { bn -> relu }\n g -> g\n}\n"),
+    ("conv(16, 1) -> tokens -> f -> dense(8) -> f -> f", "block f() { attention(2) -> layernorm }\n"),
+    ("conv(16, 1) -> tokens -> f -> dense(8) -> f -> f", "block f() { attention(2, qk_norm=layernorm) }\n"),
+    ("conv(8, 1)\nlet a = identity\nconv(4, 1) -> f(a) -> f(a)", "block f(x: tensor) { concat { x | bn } }\n"),
+    ("each(c, h, w -> h, c) { f -> dense(4) -> f } -> f", "block f() { bn -> relu }\n"),
 ]
 
 
@@ -124,12 +141,49 @@ def test_shipped_specs_are_what_they_become(name: str, copies: list[str], monkey
 
 def test_which_calls_are_copied(copies: list[str]) -> None:
     graph_of(*_MODELS[0], "3x8x8")
-    assert copies == ["unit3", "unit4", "unit5"]  # the second call has another input than the first
+    assert copies == ["unit3", "unit4", "unit5"]  # the first call takes the input of the network
     copies.clear()
     graph_of("conv(8, 1) -> f(2) -> f(2.0) -> f(true) -> f(1)", "block f(x) { if x == 2 { relu } }\n")
     assert copies == []
     graph_of(*_MODELS[7], "3x8x8")
     assert copies == ["f2"]
+    copies.clear()
+    graph_of("conv(8, 1)\nrepeat 3 { dense_layer(4) }", _DENSE, "3x8x8")
+    assert copies == ["dense_layer2", "dense_layer3"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("relu : 16x8x8", "E0309"),
+        ("add { identity | conv(16, 1) }", "E0308"),
+        ("conv(16, 1, groups=16)", "E0302"),
+        ("conv(16, 5) -> conv(16, 3) -> upsample(4)", "E0307"),
+        ("upsample(8)", "E0211"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_reported_as_without_copies(
+    body: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call fits, the second doesn't."""
+    text = text_of("conv(16, 1) -> f -> conv(24, 1) -> maxpool(2) -> f", f"block f() {{ {body} }}\n", "3x8x8")
+
+    def found() -> list[tuple[Any, ...]]:
+        with limits.raising(tensor=100_000), pytest.raises(SpecError) as error:
+            analyze_text(text)
+        return [(one.code, one.message, one.label, one.secondary, one.notes) for one in error.value.diagnostics]
+
+    one = found()
+    assert [each[0] for each in one] == [code]
+    monkeypatch.setattr(Repeats, "copied", lambda *_: None)
+    assert one == found()
+
+
+def test_after_an_error_nothing_is_copied() -> None:
+    text = text_of(
+        "conv(8, 1) -> f -> conv(8, 99) -> f -> conv(16, 1, groups=3)", "block f() { bn -> relu }\n", "3x8x8"
+    )
+    assert codes_of(text) == ["E0307"]
 
 
 def test_an_error_is_reported_at_each_call(copies: list[str]) -> None:

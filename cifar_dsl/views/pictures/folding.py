@@ -38,7 +38,7 @@ class _Folder:
         while at < len(stages):
             length, count = self._best(stages, at)
             row = [merged(stages[at + i : at + length * count : length]) for i in range(length)]
-            row = [evolve(stage, stages=self.fold(stage.stages)) for stage in row]
+            row = [evolve(stage, stages=self.fold(stage.stages)) if stage.stages else stage for stage in row]
             if count > 1:
                 row = [self._repeated(row, stages[at : at + length * count], count)]
             done += row

@@ -103,6 +103,8 @@ def merged(stages: Sequence[Stage]) -> Stage:
 
     Numbers that differ become the first and the last: `drop_path(0.1..0.3)`.
     """
+    if len(stages) == 1:
+        return stages[0]
     inside = tuple(merged(each) for each in zip(*(stage.stages for stage in stages), strict=True))
     return evolve(stages[0], title=_common_title([stage.title for stage in stages]), stages=inside)
 
@@ -123,7 +125,8 @@ def _short(title: str) -> str:
 
 def _without_drop(operation: Operation) -> Hashable:
     """What tells an operation from others in a picture: all of it, but for the share that stochastic depth drops."""
-    arguments = operation.arguments()
-    if "p" in arguments and hasattr(operation, "scheduled_drop") and operation.scheduled_drop == arguments["p"]:
-        return operation.name, *((name, value) for name, value in arguments.items() if name != "p")
+    if hasattr(operation, "p"):
+        arguments = operation.arguments()
+        if operation.scheduled_drop == arguments["p"]:
+            return operation.name, *((name, value) for name, value in arguments.items() if name != "p")
     return operation
