@@ -99,9 +99,9 @@ def _command() -> str:
 
 def _write_chart(comparison: "Comparison | None", out: Path) -> None:
     """Write comparison.svg and, if resvg-py is installed, comparison.png; delete those that it doesn't write."""
-    from cifar_dsl.experiments.comparison.figure import figure, figure_size
+    from cifar_dsl.experiments.comparison.figure import figure, figure_scale
     from cifar_dsl.foundation.atomic import write_atomically
-    from cifar_dsl.views.png import png_scale, svg_to_png
+    from cifar_dsl.views.png import svg_to_png
 
     svg_path, png_path = out / "comparison.svg", out / "comparison.png"
     png = None
@@ -110,7 +110,7 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
     else:
         svg = figure(comparison)
         write_atomically(svg_path, svg.encode(), follow=True)
-        scale = png_scale(max(figure_size(comparison)))
+        scale = figure_scale(comparison)
         try:
             png = svg_to_png(svg, scale) if scale else None
             problem = "the chart is too tall"

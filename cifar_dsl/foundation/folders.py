@@ -20,19 +20,46 @@ def walk(
     waiting = [folder]
     while waiting:
         place = waiting.pop()
-        subfolders: list[str] = []
-        files: list[str] = []
         try:
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    (subfolders if _is_folder(entry) else files).append(entry.name)
+            found, others = _entries(place)
         except OSError as error:
             if on_error is not None:
                 on_error(error)
             continue
-        yield place, subfolders, files
+        subfolders = [entry.name for entry in found]
+        yield place, subfolders, [entry.name for entry in others]
         below = (place / name for name in reversed(subfolders))
         waiting += [path for path in below if not path.is_symlink()]
+
+
+def files_below(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The path and status of each file below `folder`, those that disappear meanwhile left out; like `walk`, otherwise.
+
+    For lists of thousands of runs, paths are texts, because a Path takes longer than asking for the status.
+    """
+    waiting = [os.fspath(folder)]
+    while waiting:
+        try:
+            subfolders, files = _entries(waiting.pop())
+        except OSError:
+            continue
+        waiting += [entry.path for entry in subfolders if not entry.is_symlink()]
+        for entry in files:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            yield entry.path, status
+
+
+def _entries(place: Path | str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """The folders in a folder, links to folders included, and its other entries. Raises OSError."""
+    subfolders: list[os.DirEntry[str]] = []
+    others: list[os.DirEntry[str]] = []
+    with os.scandir(place) as entries:
+        for entry in entries:
+            (subfolders if _is_folder(entry) else others).append(entry)
+    return subfolders, others
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

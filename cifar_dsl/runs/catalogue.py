@@ -3,14 +3,13 @@
 import math
 import os
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import NewerRunError, RunError
-from cifar_dsl.foundation.folders import walk
+from cifar_dsl.foundation.folders import files_below
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
@@ -74,13 +73,9 @@ class FoundRun:
         return f"{self.status} at epoch {self.epoch}" + (f" of {self.epochs:g}" if self.epochs else "")
 
     def files(self) -> dict[Path, os.stat_result]:
-        """All its files, without those that disappear meanwhile."""
-        found = {}
-        for folder, _, names in walk(self.path):
-            for path in (folder / name for name in sorted(names)):
-                with suppress(OSError):
-                    found[path] = os.lstat(str(path))
-        return found
+        """All its files by path, those of a folder before those below it; without those that disappear meanwhile."""
+        found = {Path(path): status for path, status in files_below(self.path)}
+        return {path: found[path] for path in sorted(found, key=lambda path: (path.parent, path.name))}
 
     def size(self) -> int:
         """The size of all its files, in bytes."""
@@ -92,17 +87,10 @@ class FoundRun:
 
     def size_and_change(self) -> tuple[int, datetime]:
         """Both, by asking the system for each file once."""
-        size, latest = 0, -math.inf
-        for folder, _, names in walk(self.path):
-            for name in names:
-                try:
-                    status = os.lstat(f"{folder}{os.sep}{name}")  # a Path takes longer than the call
-                except OSError:
-                    continue
-                size += status.st_size
-                latest = max(latest, status.st_mtime)
-        latest = 0 if latest == -math.inf else latest  # all files are gone
-        return size, datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
+        statuses = [status for _, status in files_below(self.path)]
+        latest = max((status.st_mtime for status in statuses), default=0)  # 0: all files are gone
+        time = datetime.fromtimestamp(min(max(latest, _EARLIEST), _LATEST), UTC)
+        return sum(status.st_size for status in statuses), time
 
 
 def entries(folder: Path) -> Iterator[FoundRun]:

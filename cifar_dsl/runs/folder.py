@@ -43,11 +43,15 @@ from cifar_dsl.runs.records import (
 from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests
 
 
+def _as_path(path: Path | str) -> Path:
+    return path if isinstance(path, Path) else Path(path)  # Path(path) parses a path again
+
+
 @frozen
 class Run:
     """A run folder. `result` exists only in a complete one. Raises NewerRunError where a newer version wrote it."""
 
-    path: Path = field(converter=Path)
+    path: Path = field(converter=_as_path)
 
     @property
     def spec_text(self) -> str:

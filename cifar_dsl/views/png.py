@@ -17,9 +17,9 @@ _COVERED = frozenset(
 _MOST_PIXELS = 16_384  # per side; most programs can't open larger images
 
 
-def png_scale(longest_side: float) -> float | None:
-    """Pixels per unit of a picture: 2, or less for large pictures; None if it would fall below 1."""
-    scale = min(2.0, _MOST_PIXELS / longest_side)
+def png_scale(longest_side: float, *, most: float = 2.0) -> float | None:
+    """Pixels per unit of a picture: `most`, or less for large pictures; None if it would fall below 1."""
+    scale = min(most, _MOST_PIXELS / longest_side)
     return scale if scale >= 1 else None
 
 

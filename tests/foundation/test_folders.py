@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cifar_dsl.foundation.folders import make_folder, remove_folder, walk
+from cifar_dsl.foundation.folders import files_below, make_folder, remove_folder, walk
 
 
 def test_folders_are_made_and_walked_at_any_depth(deep):
@@ -48,6 +48,17 @@ def test_the_caller_chooses_the_subfolders_and_links_are_not_followed(tmp_path):
         subfolders[:] = sorted(set(subfolders) - {"b"})
         seen.append((place.relative_to(tmp_path).as_posix(), subfolders, files))
     assert seen == [(".", ["a", "c"], ["gone"]), ("a", ["link", "x"], []), ("a/x", [], []), ("c", [], [])]
+
+
+def test_files_have_their_status_at_any_depth_and_links_their_own(deep, tmp_path):
+    make_folder(deep)
+    (deep / "deep").write_bytes(b"1234")
+    (tmp_path / "d" / "big").write_bytes(b"12345678")
+    (tmp_path / "d" / "link").symlink_to("big")
+    (tmp_path / "d" / "folder").symlink_to(tmp_path, target_is_directory=True)
+    found = {Path(path): status.st_size for path, status in files_below(Path("d"))}
+    assert found == {deep / "deep": 4, Path("d/big"): 8, Path("d/link"): 3}
+    assert list(files_below(Path("nothing"))) == []
 
 
 def test_a_folder_that_does_not_exist_is_reported(tmp_path):

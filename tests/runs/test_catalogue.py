@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 from helpers.runs import FINGERPRINT, RESULT_OF_RUN, holding, identity, interrupted, record, write
 
+from cifar_dsl.foundation import folders
 from cifar_dsl.runs import RECORD, RESULT, SPEC, RunResult, RunWriter, partial_path, record_failure, run_path
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 
@@ -187,14 +188,14 @@ def test_size_and_age_are_those_of_its_files(tmp_path):
 def test_files_that_vanish_during_the_count_are_left_out(place, monkeypatch):
     interrupted(place)
     entry = only(place.parent)
-    lstat = os.lstat
+    listed = folders._entries
 
-    def vanishing(path: str) -> os.stat_result:
-        if Path(path).name == SPEC:
-            raise FileNotFoundError
-        return lstat(path)
+    def vanishing(folder: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+        found = listed(folder)
+        (Path(folder) / SPEC).unlink(missing_ok=True)
+        return found
 
-    monkeypatch.setattr(os, "lstat", vanishing)
+    monkeypatch.setattr(folders, "_entries", vanishing)
     assert SPEC not in {path.name for path in entry.files()}
     assert len(entry.files()) > 2
     assert evolve(entry, path=place).size() == 0

@@ -1,5 +1,6 @@
 """A comparison as one standalone chart for papers and slides: `comparison.svg`."""
 
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from cifar_dsl.experiments.comparison.sentences import range_text, sentence
 from cifar_dsl.experiments.comparison.svg import chart, element, fitted, line, mark, text
 from cifar_dsl.experiments.comparison.tables import accuracy_text
 from cifar_dsl.foundation.text import points
+from cifar_dsl.views.png import png_scale
 
 _HERE = Path(__file__).parent
 _MARGIN, _ROW, _HEAD = 24, 40, 44
@@ -29,11 +31,22 @@ _NAMES = (_MARGIN, 190)  # the columns, in units from the left
 _BARS, _ACCURACIES = (206, 400), 414
 _FOREST, _DIFFERENCES = (545, 815), 829
 _WIDTH_ALONE, _WIDTH = 560, 960
+_PIXELS = 4_500_000  # of a PNG; 25 specs at a scale of 2, a hundred at 1
 
 
 def figure_size(comparison: Comparison) -> tuple[int, int]:
     """Width and height of the chart, in pixels."""
     return _WIDTH if _has_effects(comparison) else _WIDTH_ALONE, _bottom(comparison) + 92
+
+
+def figure_scale(comparison: Comparison) -> float | None:
+    """Pixels per unit of the chart as a PNG: 2, or less for many specs; None if there are too many for a PNG.
+
+    Drawing takes time in proportion to the pixels, and a hundred specs at a scale of 2 would take as long as reading
+    their runs.
+    """
+    width, height = figure_size(comparison)
+    return png_scale(max(width, height), most=max(1.0, min(2.0, math.sqrt(_PIXELS / (width * height)))))
 
 
 def figure(comparison: Comparison) -> str:

@@ -1,6 +1,7 @@
 """Compare two specs image by image, from the predictions for every test image."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ from scipy import special
 
 from cifar_dsl.experiments.comparison.readable import ReadRun
 from cifar_dsl.foundation.errors import RunError
-from cifar_dsl.foundation.records import field, frozen
+from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import PREDICTIONS
 from cifar_dsl.runs.predictions import Confusion, Predictions
 
@@ -16,6 +17,7 @@ SHOWN = 8  # example images, fixed and broken each, and mistakes
 EXAMPLES = 12  # confusions with an example image
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 @frozen
@@ -111,10 +113,44 @@ class SpecPredictions:
     predicted: npt.NDArray[np.integer]  # (R, N)
     truth_probability: npt.NDArray[np.floating]  # (R, N)
     classes: tuple[str, ...]
-    right: Bools = field(init=False)  # (R, N)
 
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "right", self.predicted == self.labels)
+    @cached_property
+    def right(self) -> Bools:
+        """Whether each prediction is correct, (R, N)."""
+        right: Bools = self.predicted == self.labels
+        return right
+
+    @cached_property
+    def count_right(self) -> npt.NDArray[np.int64]:
+        """How many networks get each image right, (N,)."""
+        count: npt.NDArray[np.int64] = self.right.view(np.uint8).sum(axis=0, dtype=np.int64)
+        return count
+
+    @cached_property
+    def share_right(self) -> Floats:
+        """The share of the networks that get each image right, (N,)."""
+        return self.count_right / len(self.predicted)
+
+    @cached_property
+    def mean_truth(self) -> Floats:
+        """The mean probability of each image's true class, (N,)."""
+        mean: Floats = self.truth_probability.mean(axis=0, dtype=np.float64)
+        return mean
+
+    @cached_property
+    def votes(self) -> npt.NDArray[np.int64]:
+        """How many networks predict each class for each image, (K, N)."""
+        images = len(self.labels)
+        cells = self.predicted.astype(np.int64) * images + np.arange(images)
+        return np.bincount(cells.ravel(), minlength=len(self.classes) * images).reshape(-1, images)
+
+    @cached_property
+    def class_accuracies(self) -> Floats:
+        """The mean accuracy on the images of each class, (K,); 0 for a class without images."""
+        images, right = (
+            np.bincount(self.labels, weights, minlength=len(self.classes)) for weights in (None, self.count_right)
+        )
+        return right / np.maximum(1, images * len(self.predicted))
 
 
 def spec_predictions(spec: str, runs: Sequence[ReadRun]) -> SpecPredictions | None:
@@ -163,28 +199,26 @@ def describe(predictions: SpecPredictions, baseline: SpecPredictions | None) -> 
 
 
 def _mistakes(predictions: SpecPredictions) -> tuple[Mistake, ...]:
-    wrong = np.flatnonzero(predictions.right.mean(axis=0) < 0.5)
-    probability = predictions.truth_probability.astype(float).mean(axis=0)
-    first = wrong[np.argsort(probability[wrong], kind="stable")][:SHOWN]
+    wrong = np.flatnonzero(predictions.share_right < 0.5)
+    first = wrong[np.argsort(predictions.mean_truth[wrong], kind="stable")][:SHOWN]
     return tuple(_mistake(predictions, int(i), _most_common(predictions.predicted[:, i])) for i in first)
 
 
 def _examples(predictions: SpecPredictions, shares: npt.NDArray[np.float64]) -> tuple[Mistake, ...]:
     """Of each confusion, the image that most networks confuse so; the least probable true class of several."""
     others = shares - np.diag(np.diag(shares))
-    probability = predictions.truth_probability.astype(float).mean(axis=0)
     found = []
     for cell in np.argsort(-others, axis=None, kind="stable")[:EXAMPLES]:
         label, said = divmod(int(cell), len(predictions.classes))
         if others[label, said] > 0:
-            votes = (predictions.predicted == said).mean(axis=0) * (predictions.labels == label)
-            found.append(_mistake(predictions, int(np.argmax(votes - probability / 1000)), said))
+            share = predictions.votes[said] / len(predictions.predicted) * (predictions.labels == label)
+            found.append(_mistake(predictions, int(np.argmax(share - predictions.mean_truth / 1000)), said))
     return tuple(found)
 
 
 def _mistake(predictions: SpecPredictions, index: int, said: int) -> Mistake:
-    probability = float(predictions.truth_probability[:, index].astype(float).mean())
-    return Mistake(index, int(predictions.labels[index]), said, round(probability, 4))
+    probability = round(float(predictions.mean_truth[index]), 4)
+    return Mistake(index, int(predictions.labels[index]), said, probability)
 
 
 def mcnemar(before: Bools, after: Bools) -> tuple[int, int, float]:
@@ -192,7 +226,7 @@ def mcnemar(before: Bools, after: Bools) -> tuple[int, int, float]:
 
     `before` and `after`, of shape (N,), mark the images that each network gets right.
     """
-    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
+    gained, lost = int(np.count_nonzero(after & ~before)), int(np.count_nonzero(before & ~after))
     p = 2 * float(special.bdtr(min(gained, lost), gained + lost, 0.5))  # twice the tail of a fair coin
     return gained, lost, min(1.0, p)
 
@@ -204,33 +238,23 @@ def _same_images(a: Predictions | SpecPredictions, b: Predictions | SpecPredicti
 
 def _own_agreement(predictions: SpecPredictions) -> float | None:
     """The share of images with equal predictions, averaged over all pairs of different networks; None without any."""
-    runs = len(predictions.predicted)
-    votes = _votes(predictions)
-    return float((votes * (votes - 1)).sum(axis=0).mean()) / (runs * (runs - 1)) if runs > 1 else None
+    runs, images = predictions.predicted.shape
+    # Each of the v networks that predict a class for an image agrees with v - 1 others.
+    agreeing = int(np.vdot(predictions.votes, predictions.votes)) - predictions.predicted.size
+    return agreeing / images / (runs * (runs - 1)) if runs > 1 else None
 
 
 def _agreement(before: SpecPredictions, after: SpecPredictions) -> float:
     """The share of images with equal predictions, averaged over all pairs of a network of each spec."""
-    pairs = len(before.predicted) * len(after.predicted)
-    return float((_votes(before) * _votes(after)).sum(axis=0).mean()) / pairs
-
-
-def _votes(predictions: SpecPredictions) -> npt.NDArray[np.int64]:
-    """How many networks predict each class for each image, (K, N)."""
-    images = predictions.predicted.shape[1]
-    cells = predictions.predicted.astype(np.int64) * images + np.arange(images)
-    votes = np.bincount(cells.ravel(), minlength=len(predictions.classes) * images)
-    return votes.reshape(len(predictions.classes), images)
+    pairs = len(before.predicted) * after.predicted.size
+    return int(np.vdot(before.votes, after.votes)) / pairs
 
 
 def _effect(before: SpecPredictions, after: SpecPredictions) -> ImageEffect:
-    share_before, share_after = before.right.mean(axis=0), after.right.mean(axis=0)
-    fixed = (share_before < 0.5) & (share_after > 0.5)
-    broken = (share_before > 0.5) & (share_after < 0.5)
+    fixed = (before.share_right < 0.5) & (after.share_right > 0.5)
+    broken = (before.share_right > 0.5) & (after.share_right < 0.5)
     # Clearest first: by the share of networks that changed, then by the change in the true class's probability.
-    moved = after.truth_probability.astype(float).mean(axis=0) - before.truth_probability.astype(float).mean(axis=0)
-    gain = (share_after - share_before) + moved / 1000
-    classes = range(len(before.classes))
+    gain = (after.share_right - before.share_right) + (after.mean_truth - before.mean_truth) / 1000
     return ImageEffect(
         pairs=_pairs(before, after),
         agreement=_agreement(before, after),
@@ -238,7 +262,7 @@ def _effect(before: SpecPredictions, after: SpecPredictions) -> ImageEffect:
         broken=int(broken.sum()),
         first_fixed=_first(before, after, fixed, -gain),
         first_broken=_first(before, after, broken, gain),
-        class_gains=tuple(_mean_right(after, number) - _mean_right(before, number) for number in classes),
+        class_gains=tuple(map(float, after.class_accuracies - before.class_accuracies)),
     )
 
 
@@ -264,8 +288,8 @@ def _first(
             label=int(before.labels[i]),
             said_before=_most_common(before.predicted[:, i]),
             said_after=_most_common(after.predicted[:, i]),
-            right_before=int(before.right[:, i].sum()),
-            right_after=int(after.right[:, i].sum()),
+            right_before=int(before.count_right[i]),
+            right_after=int(after.count_right[i]),
         )
         for i in indices
     )
@@ -273,8 +297,3 @@ def _first(
 
 def _most_common(classes: npt.NDArray[np.integer]) -> int:
     return int(np.bincount(classes).argmax())
-
-
-def _mean_right(predictions: SpecPredictions, number: int) -> float:
-    chosen = predictions.right[:, predictions.labels == number]
-    return float(chosen.mean()) if chosen.size else 0.0

@@ -314,8 +314,13 @@ def _fixed(base: Row, others: Sequence[Row]) -> dict[str, Effect | None]:
 
 def _images(entries: Sequence[ComparedSpec]) -> list[SpecImages | None]:
     """Comparisons by image, for specs with saved predictions; `entries` start with the baseline."""
-    base, *others = (spec_predictions(entry.display_name, entry.runs) for entry in entries)
-    return [describe(each, base if each is not base else None) if each else None for each in (base, *others)]
+    described: list[SpecImages | None] = []
+    base = None
+    for i, entry in enumerate(entries):  # one after another: the predictions of a spec take megabytes
+        predictions = spec_predictions(entry.display_name, entry.runs)
+        base = predictions if i == 0 else base
+        described.append(describe(predictions, base if i > 0 else None) if predictions else None)
+    return described
 
 
 def _pairs(rows: Sequence[Row]) -> tuple[Pair, ...]:

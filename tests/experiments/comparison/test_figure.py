@@ -11,7 +11,7 @@ from helpers.tolerances import FLOAT64
 from PIL import Image, ImageFont
 
 from cifar_dsl.experiments.comparison import compare
-from cifar_dsl.experiments.comparison.figure import figure, figure_size
+from cifar_dsl.experiments.comparison.figure import figure, figure_scale, figure_size
 from cifar_dsl.experiments.comparison.svg import text_width
 from cifar_dsl.views.png import FONT, png_scale, svg_to_png
 
@@ -141,13 +141,24 @@ def test_a_png_shows_the_same_and_both_are_the_same_bytes_each_time(verdicts):
     pytest.importorskip("resvg_py")
     svg = figure(verdicts)
     assert svg == figure(verdicts)
-    scale = png_scale(max(figure_size(verdicts)))
+    scale = figure_scale(verdicts)
     png = svg_to_png(svg, scale)
     assert png == svg_to_png(svg, scale)
     with Image.open(io.BytesIO(png)) as picture:
         assert picture.size == tuple(2 * side for side in figure_size(verdicts))
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20)}
     assert {(255, 255, 255), (0x6F, 0xA3, 0xD8), (0x0B, 0x6E, 0x99), (0x8B, 0x94, 0x9E)} <= colours
+
+
+def test_a_chart_of_many_specs_has_fewer_pixels_per_spec_and_a_bounded_number_in_all(verdicts):
+    def of(count):
+        return evolve(verdicts, rows=(verdicts.rows * count)[:count])
+
+    assert figure_scale(of(25)) == 2
+    assert 1.4 < figure_scale(of(50)) < 1.5  # four and a half million pixels, 960 of a line
+    assert 1 <= figure_scale(of(100)) < 1.1
+    assert figure_scale(of(400)) == 1
+    assert figure_scale(of(410)) is None  # 41 units for each
 
 
 def test_a_picture_too_large_to_read_gets_no_png():
