@@ -88,7 +88,7 @@ def command(
     Prints accuracy, top-5 accuracy, calibration error, the accuracy on each class, and the confusion matrix.
     """
     from cifar_dsl.cli.progress import DownloadProgress
-    from cifar_dsl.foundation.atomic import check_writable, write_atomically
+    from cifar_dsl.foundation.atomic import check_place, write_atomically
     from cifar_dsl.inference.corruptions import check_names
     from cifar_dsl.inference.evaluator import evaluator_of
     from cifar_dsl.runs import open_run
@@ -100,7 +100,7 @@ def command(
     names = check_names(corruption_names, every=corruptions)
     if html is not None:
         with writing(html, "choose another place"):
-            check_writable(html.parent.resolve(strict=True))
+            check_place(html)
     opened = open_run(run)
     set_threads(threads_of(opened, threads))
     evaluator = evaluator_of(opened, choose_device(device).device, weights, data_dir=data_dir)

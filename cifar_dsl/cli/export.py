@@ -1,7 +1,5 @@
 """`cifar-dsl export`: a network as PyTorch source, as a file of torch.export or ONNX, or as a folder for the hub."""
 
-import errno
-import os
 from pathlib import Path
 
 import click
@@ -10,7 +8,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import note, print_exactly, writing
 from cifar_dsl.export.subject import Subject, subject_at
-from cifar_dsl.foundation.atomic import check_writable, write_atomically
+from cifar_dsl.foundation.atomic import check_place, write_atomically
 
 _FORMATS = ("pytorch", "pt2", "onnx", "hub")
 _ELSEWHERE = "choose another place with --output"
@@ -81,7 +79,7 @@ def command(
         raise click.UsageError("--set, --root and --data require a spec: a run has its own.")
     if output is not None:
         with writing(output, _ELSEWHERE):
-            _check_place(output)
+            check_place(output)
     subject = subject_at(spec_or_run, root, overrides, arguments.chosen_data(data))
     if form == "pytorch":
         _export_source(subject, output, train=train, verify=not no_verify)
@@ -89,15 +87,6 @@ def command(
         _export_folder(subject, output or Path(f"{subject.name}-hub"), licence)
     else:
         _export_file(subject, form, output, dtype or _INPUTS[0], verify=not no_verify)
-
-
-def _check_place(place: Path) -> None:
-    """Raise OSError unless a file can be written there, before the work is done."""
-    if place.parent.exists() and not place.parent.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
-    if not place.parent.exists():
-        raise FileNotFoundError(errno.ENOENT, f"there is no folder {place.parent}", str(place))
-    check_writable(place.parent)
 
 
 def _check_of_source(subject: Subject, text: str) -> str:

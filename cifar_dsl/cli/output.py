@@ -135,9 +135,18 @@ def print_error(error: Exception) -> bool:
                 note(f"  = help: {_FREE_SPACE}")
         case OSError() if error.errno in _FAILING:  # of a stream, since those of files have a name: click prints help
             print_error(_unwritable_output(error))
+        case ModuleNotFoundError(name=str(name)) if _is_foreign(name):
+            note(f"error: this needs {name.partition('.')[0]}, which is not installed")
+            note("  = help: reinstall cifar-dsl with all that it requires: `pip install cifar-dsl`")
         case _:
             return False
     return True
+
+
+def _is_foreign(module: str) -> bool:
+    """Whether a module is neither of this package nor of Python."""
+    root = module.partition(".")[0]
+    return root != __name__.partition(".")[0] and root not in sys.stdlib_module_names
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.main import EXIT_WRONG
 from cifar_dsl.cli.output import counted, note, print_error, print_json, print_result, writing
-from cifar_dsl.foundation.atomic import check_writable, write_atomically
+from cifar_dsl.foundation.atomic import check_place, check_writable, write_atomically
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
@@ -85,7 +85,7 @@ def command(
             check_writable(explain)
     if html is not None:
         with writing(html, _ELSEWHERE):
-            check_writable(html.parent.resolve(strict=True))
+            check_place(html)
     predictor = predictor_of(opened, crop=not stretch, weights=weights)
     paths, errors = _files(pictures)
     predicted: list[_Predicted] = []

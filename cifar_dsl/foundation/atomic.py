@@ -32,6 +32,15 @@ def check_writable(folder: Path) -> Path:
     return existing
 
 
+def check_place(path: Path) -> None:
+    """Raise OSError, which names the file, unless it can be written: its folder exists and is writable."""
+    if not path.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}", str(path))
+    if not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    check_writable(path.parent)
+
+
 def write_atomically(path: Path, content: bytes, *, follow: bool = False) -> None:
     """Replace the content of a file completely or not at all, even if the power fails.
 

@@ -5,9 +5,11 @@ import re
 from importlib import metadata
 
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.resources import source_root
 from cifar_dsl.foundation.user_folders import home_folder
 
 _PACKAGE = "cifar-dsl"
+_UNKNOWN = "0+unknown"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(;.*extra == ['\"](?P<extra>\w+)['\"])?")
 _FOR_DEVELOPMENT = {"test", "dev"}
 
@@ -24,7 +26,7 @@ class Requirement:
 def requirements() -> list[Requirement]:
     """The dependencies of this package and of its extras, except the extras for development."""
     found = []
-    for text in metadata.requires(_PACKAGE) or []:
+    for text in _required():
         match = _REQUIREMENT.match(text)
         if match and match["extra"] not in _FOR_DEVELOPMENT:
             found.append(Requirement(match["name"], match["extra"], installed(match["name"])))
@@ -39,11 +41,31 @@ def installed(name: str) -> str | None:
         return None
 
 
+def package_version() -> str:
+    """The version of this package: that of the checkout if it is imported from one and isn't installed."""
+    if (version := installed(_PACKAGE)) is not None:
+        return version
+    project = source_root() / "pyproject.toml"
+    if not project.is_file():
+        return _UNKNOWN
+    import tomllib  # only where it is needed
+
+    return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+
+
+def _required() -> list[str]:
+    try:
+        return metadata.requires(_PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
 def versions() -> dict[str, str]:
     """The versions of this package, Python, the system, and the required dependencies."""
     needed = {one.name: one.version or "not installed" for one in requirements() if one.extra is None}
     python = f"{platform.python_version()} ({platform.python_implementation()})"
-    return {_PACKAGE: installed(_PACKAGE) or "unknown", "python": python, "system": platform.platform()} | needed
+    own = installed(_PACKAGE) or f"{package_version()} (not installed, imported from {source_root()})"
+    return {_PACKAGE: own, "python": python, "system": platform.platform()} | needed
 
 
 def without_home(text: str) -> str:

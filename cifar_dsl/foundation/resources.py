@@ -9,10 +9,15 @@ from cifar_dsl.foundation.text import natural_order
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
+def source_root() -> Path:
+    """The folder that holds the package: of a checkout, its root."""
+    return _PACKAGE.parent
+
+
 def _root() -> Path:
     # Relative to this file: an editable install may leave a stale `_shipped` elsewhere on the path, which must not
     # take precedence over the checkout.
-    checkout = _PACKAGE.parent
+    checkout = source_root()
     return checkout if (checkout / "grammar" / "arch.lark").is_file() else _PACKAGE / "_shipped"
 
 

@@ -36,6 +36,16 @@ def points(share: float, digits: int = 1, *, sign: bool = False) -> str:
     return text.replace("-", "", 1) if float(text) == 0 and text.startswith("-") else text
 
 
+def reason_of(error: BaseException) -> str:
+    """What an exception says, in one line: of the system's errors, the description without number and path."""
+    inner = getattr(error, "reason", None)  # of urllib's URLError
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(inner, OSError):
+        return reason_of(inner)
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A fraction in percent: 93.1 %."""
     return f"{points(share, digits)} %"

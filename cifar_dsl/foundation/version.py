@@ -1,5 +1,5 @@
-"""The version of the installed package."""
+"""The version of this package."""
 
-from importlib.metadata import version
+from cifar_dsl.foundation.installation import package_version
 
-__version__ = version("cifar-dsl")
+__version__ = package_version()

@@ -38,7 +38,7 @@ def made_by(path: Path, name: str) -> "nn.Module":
         return factory
     try:
         made = factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"`{name}()` of {path} raises {_described(error)}",
             "define a function without arguments that makes the network, and name it instead",
@@ -58,14 +58,14 @@ def _run(path: Path) -> Any:
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"running {path} raises {_described(error)}", "check that `python` runs it") from error
     finally:
         sys.path.pop(0)
     return module
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     first = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 

@@ -29,11 +29,11 @@ class Place:
         return f"{where} ({self.line})" if self.line else where
 
 
-def unsupported(what: str, place: Place) -> UserError:
-    """The error about something that the language can't say."""
+def unsupported(what: str, place: Place, help: str = "") -> UserError:  # noqa: A002
+    """The error about something that the language can't say; `help` replaces the advice to use other layers."""
     return UserError(
         f"can't import {place}: {what}",
-        "replace it by layers that the language has: `cifar-dsl reference` lists them",
+        help or "replace it by layers that the language has: `cifar-dsl reference` lists them",
     )
 
 

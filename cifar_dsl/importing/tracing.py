@@ -4,14 +4,19 @@ import contextlib
 import io
 import logging
 import operator
+import os
 import re
+import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import field, frozen
-from cifar_dsl.importing.network import Place
+from cifar_dsl.foundation.resources import source_root
+from cifar_dsl.importing.network import Place, unsupported
 from cifar_dsl.ir import Shape
 
 if TYPE_CHECKING:
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
 BATCH = 5  # images of the trace; few extents of networks are a multiple of it
 _WITHOUT_GRADIENTS = "wrap_with_set_grad_enabled"  # the call of what stands in `with torch.no_grad():`
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_LIBRARY = ("/torch/nn/", "/torch/_", "/torch/export/", "/torch/utils/", "/torch/fx/")
 
 
 @frozen
@@ -109,13 +113,7 @@ def _trace(module: "nn.Module", image: Shape, *, in_training: bool) -> Trace:
         with quiet():
             program = torch.export.export(module, (example,))
     except Exception as error:
-        message = _first_line(error)
-        raise UserError(
-            f"torch.export can't trace this module for an input of {image}: {message}",
-            "check that it takes a batch of such images as its only argument, and that no Python `if` or loop depends "
-            "on the numbers in a tensor",
-            reason=_place_in(error),
-        ) from error
+        raise _untraceable(error, image) from error
     return _Reader(program, in_training).trace()
 
 
@@ -192,14 +190,15 @@ class _Reader:
         return tensor if tensor.ndim and not tensor.is_floating_point() else None
 
     def _output(self, node: Any) -> Any:
-        """What the module gives: a single value, or several as a tuple."""
+        """What the module gives: a value, or those in a tuple, dictionary or other container as a tuple."""
         specs = self._program.graph_signature.output_specs
         given = [
             self._plain(argument)
             for argument, spec in zip(node.args[0], specs, strict=True)
             if spec.kind.name == "USER_OUTPUT"
         ]
-        return given[0] if len(given) == 1 else tuple(given)
+        is_tensor = self._program.call_spec.out_spec.is_leaf()
+        return given[0] if is_tensor and len(given) == 1 else tuple(given)
 
     def _call(self, node: Any) -> AtenCall:
         schema = getattr(node.target, "_schema", None)
@@ -212,9 +211,10 @@ class _Reader:
         in_place = schema is not None and name.endswith("_") and not name.endswith("__")
         declared = schema.arguments if schema else ()
         changed = frozenset(one.name for one in declared if arguments[one.name] != self._plain(one.default_value))
-        shape = _shape(node.meta.get("val"))
+        place = _place(node)
+        shape = _shape(node.meta.get("val"), place)
         called = self._prefix + node.name, name.rstrip("_")
-        return AtenCall(*called, in_place, arguments, changed, shape, _place(node), node.target)
+        return AtenCall(*called, in_place, arguments, changed, shape, place, node.target)
 
     def _arguments(self, node: Any, schema: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -238,19 +238,21 @@ class _Reader:
         return value
 
 
-def _shape(value: Any) -> Any:
+def _shape(value: Any, place: Place) -> Any:
     if isinstance(value, list | tuple):
-        return tuple(map(_shape, value))
-    return tuple(map(int, value.shape)) if hasattr(value, "shape") else None
+        return tuple(_shape(one, place) for one in value)
+    if not hasattr(value, "shape"):
+        return None
+    if not all(type(extent) is int for extent in value.shape):  # but a symbol
+        raise unsupported("the size of a tensor depends on the numbers in another", place)
+    return tuple(value.shape)
 
 
 def _place(node: Any) -> Place:
     stack = tuple((node.meta.get("nn_module_stack") or {}).values())
     modules = tuple((path.split("@")[0], _class_name(kind)) for path, kind in stack)
     frames = _FRAME.findall(node.meta.get("stack_trace") or "")
-    own = [frame for frame in frames if not any(part in frame[0] for part in _LIBRARY)]
-    line = f"{own[-1][0].rpartition('/')[2]}:{own[-1][1]}" if own else ""
-    return Place(modules[-1][0] if modules else "", line, modules)
+    return Place(modules[-1][0] if modules else "", _own_line(frames), modules)
 
 
 def _class_name(kind: Any) -> str:
@@ -262,10 +264,40 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _place_in(error: Exception) -> str:
-    """Where the module decides by the numbers in a tensor, if that is why it can't be traced."""
-    found = re.search(r'raised this error:\s+File "(?:.*/)?(.+?)", line (\d+)', str(error))
-    return f"it decides by the numbers in a tensor in {found[1]}:{found[2]}" if found else ""
+def _untraceable(error: Exception, image: Shape) -> UserError:
+    """The error about a module that torch can't trace, with the line that fails, as far as it is known."""
+    text = str(error)
+    named = re.findall(r'raised this error:\s+File "(.+?)", line (\d+)', text)
+    line = _own_line(named or [(one.filename, one.lineno) for one in traceback.extract_tb(error.__traceback__)])
+    if "data-dependent" in text:
+        return unsupported(
+            "it decides by the numbers in a tensor, and a spec computes the same for all images",
+            Place(line=line),
+            "compute both sides, and choose with `torch.where`; or import the part that all images pass",
+        )
+    return UserError(
+        f"torch.export can't trace this module for an input of {image}: {_first_line(error)}",
+        "check that it takes a batch of such images as its only argument",
+        reason=f"{line} fails" if line else "",
+    )
+
+
+def _own_line(frames: Iterable[tuple[str, Any]]) -> str:
+    """File and line of the innermost call that no library makes: `models.py:12`."""
+    own = [(file, line) for file, line in frames if not _is_library(file)]
+    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""
+
+
+@cache
+def _is_library(file: str) -> bool:
+    """Whether a file is one of torch, of this package, or of Python, in whose folder other packages may be, too."""
+    import torch
+
+    torchs, ours, pythons = (
+        f"{folder}{os.sep}"
+        for folder in (Path(torch.__file__).parent, source_root() / "cifar_dsl", Path(os.__file__).parent)
+    )
+    return file.startswith((torchs, ours)) or (file.startswith(pythons) and "-packages" not in file)
 
 
 @contextlib.contextmanager

@@ -15,8 +15,12 @@ def translate(trace: Trace, image: Shape) -> Network:
         translator.run(call)
     if not isinstance(trace.output, Ref):
         count = len(trace.output) if isinstance(trace.output, tuple) else 0
-        what = f"its output is a tuple of {count} tensors" if count else "its output isn't a tensor"
-        raise unsupported(f"{what}, and a network has one", Place())
+        what = f"a container of {count} tensor{'s' * (count != 1)}" if count else "no tensor"
+        raise unsupported(
+            f"its output is {what}, and a network gives a tensor",
+            Place(),
+            "import a module around it, whose `forward` returns the scores alone",
+        )
     output = translator.tensor(trace.output, Place())
     value = translator.canonical(output, Place())
     used = {key for step in translator.steps for _, key in step.weights}

@@ -1,6 +1,7 @@
 """Compares an imported network with the module that it came from."""
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 from cifar_dsl.export.verification import example, fill_with_statistics, normalized
@@ -43,6 +44,7 @@ def verify(module: "nn.Module", network: "nn.Module", keys: dict[str, str], imag
     theirs, ours = theirs.double().eval(), network.double().eval()
     images = normalized(example(image, _IMAGES)).double()
     evaluation, spread = _difference(theirs, ours, images)
+    alone = _difference_alone(theirs, ours, images[:1])
     for one in (theirs, ours):
         _use_batch_statistics(one)
     training, spread_in_training = _difference(theirs, ours, images)
@@ -50,12 +52,17 @@ def verify(module: "nn.Module", network: "nn.Module", keys: dict[str, str], imag
     if not found.spread > 0:
         raise UserError(
             "the scores of the module are equal for all images, so nothing shows that the spec computes the same",
-            "check its weights: they may be 0",
+            "check its weights: they may be 0, or NaN",
         )
     if not (evaluation <= _RELATIVE * spread and training <= _RELATIVE * spread_in_training):
         raise UserError(
             f"the imported network doesn't compute what the module computes: {found}; nothing was written",
             "please report it, with the module: this is a bug of the import",
+        )
+    if not alone <= _RELATIVE * spread:
+        raise UserError(
+            "the module computes something else for a batch of one image, which a spec can't",
+            "remove what depends on the number of images, such as a `squeeze` without an axis, or `len(x)` in an `if`",
         )
     return found
 
@@ -74,7 +81,15 @@ def _difference(theirs: Any, ours: Any, images: "Tensor") -> tuple[float, float]
         wanted, found = theirs(images.clone()), ours(images.clone())
     if wanted.shape != found.shape:
         return float("inf"), 0.0
-    return float((wanted - found).abs().max()), float(wanted.flatten(1).std(0).mean())
+    return float((wanted - found).abs().max()), float(wanted.flatten(1).std(0, correction=0).mean())
+
+
+def _difference_alone(theirs: Any, ours: Any, image: "Tensor") -> float:
+    """The largest difference of the scores of a batch of one image; infinite if the module can't take one."""
+    try:
+        return _difference(theirs, ours, image)[0]
+    except (RuntimeError, ValueError, IndexError):
+        return math.inf
 
 
 def _use_batch_statistics(module: "nn.Module") -> None:

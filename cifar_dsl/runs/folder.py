@@ -12,6 +12,7 @@ from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import natural_order
+from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
@@ -34,6 +35,7 @@ from cifar_dsl.runs.records import (
     Failure,
     RunRecord,
     RunResult,
+    changed,
     damaged,
     read_record,
     read_text,
@@ -112,7 +114,12 @@ class Run:
     def analysis(self) -> Analysis:
         """The network and recipe of the run's spec, which are those that were trained. Raises RunError, SpecError."""
         record = self.record()
-        analysis = analyze_text(self.spec_text, str(self.path / SPEC))
+        try:
+            analysis = analyze_text(self.spec_text, str(self.path / SPEC))
+        except SpecError as error:
+            if self._is_changed(SPEC):
+                raise changed(self.path / SPEC) from error
+            raise
         if analysis.fingerprint != record.spec.fingerprint:
             raise RunError(
                 f"{self.path / SPEC} is not the spec that was trained: its fingerprint is {analysis.fingerprint}, not "
@@ -122,6 +129,14 @@ class Run:
                 f"otherwise remove the run's folder, {self.path}, and train the spec again",
             )
         return analysis
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a small file is known not to be the one that was written."""
+        files = SmallFiles(self.path)
+        with suppress(RunError):
+            digests = recorded_digests(files, self.record(), self.unverified_result())
+            return name in digests and hashlib.sha256(files.content(name)).hexdigest() != digests[name]
+        return False
 
     def failure(self) -> Failure | None:
         """Why the last training failed, or None. Raises RunError."""

@@ -12,6 +12,7 @@ from typing import Any
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import field, frozen
+from cifar_dsl.foundation.text import reason_of
 from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.ir import Graph, Recipe, Standardization
 from cifar_dsl.ir.recipe import Artifact
@@ -372,7 +373,7 @@ def _digest_of_tensors(path: Path, content: bytes) -> str:
         raise RunError(
             f"{path} is not a file in the safetensors format",
             "pass a run, or save the weights with `safetensors.torch.save_file(module.state_dict(), PATH)`",
-            reason=str(error),
+            reason=reason_of(error),
         ) from error
     digest = hashlib.sha256()
     for name, tensor in tensors.items():

@@ -16,7 +16,7 @@ from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, WHITENING, Run, RunRecord
 from cifar_dsl.runs.predictions import read_predictions
-from cifar_dsl.runs.records import damaged, without_weights
+from cifar_dsl.runs.records import changed, damaged, unreadable, without_weights
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate
@@ -50,11 +50,14 @@ def load_weights(run: Run, analysis: Analysis, which: Weights = "last") -> Netwo
     try:
         with open_regular(path) as file:
             content = file.read()
-        if recorded not in {None, hashlib.sha256(content).hexdigest()}:
-            raise ValueError("its digest differs from the recorded one")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if recorded not in {None, hashlib.sha256(content).hexdigest()}:
+        raise changed(path)
+    try:
         module.load_state_dict(load(content))
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise RunError(f"can't read the weights of {run.path}: {error}", "train the spec again") from error
+    except (ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise damaged(path) from error
     return module
 
 

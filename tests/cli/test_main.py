@@ -21,6 +21,18 @@ def test_the_version_is_shown(cli):
     assert (outcome.code, outcome.out, outcome.err) == (0, f"cifar-dsl {cifar_dsl.__version__}\n", "")
 
 
+@pytest.mark.parametrize(("module", "code"), [("lark.lexer", 1), ("cifar_dsl.nothing", 101), ("json.nothing", 101)])
+def test_a_required_package_that_is_missing_is_no_bug(cli, monkeypatch, module, code):
+    def fail(_: str) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    outcome = cli("fmt", "x.arch")
+    assert (outcome.code, outcome.out) == (code, "")
+    assert ("error: this needs lark, which is not installed" in outcome.err) == (code == 1)
+    assert ("pip install cifar-dsl" in outcome.err) == (code == 1)
+
+
 def test_help_lists_every_command(cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     outcome = cli("--help")

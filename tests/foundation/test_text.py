@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
@@ -14,6 +15,7 @@ from cifar_dsl.foundation.text import (
     in_short,
     percent,
     points,
+    reason_of,
     small_number,
 )
 
@@ -92,3 +94,18 @@ def test_alternatives_are_joined_by_commas_and_an_or(items, text):
 )
 def test_a_small_number_is_of_a_few_ascii_digits(text, number):
     assert small_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x.npz"), "No such file or directory"),
+        (URLError(OSError(-2, "Name or service not known")), "Name or service not known"),
+        (URLError("no host given"), "<urlopen error no host given>"),
+        (OSError("image file is truncated"), "image file is truncated"),
+        (ValueError("one\ntwo"), "one"),
+        (EOFError(), "EOFError"),
+    ],
+)
+def test_a_reason_is_one_line_without_numbers_of_the_system(error, reason):
+    assert reason_of(error) == reason

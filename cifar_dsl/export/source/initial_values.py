@@ -11,7 +11,7 @@ from cifar_dsl.export.source.layout import INDENT, WIDTH, lines_of
 from cifar_dsl.export.source.layout import Call as PythonCall
 from cifar_dsl.export.source.torch_modules import function_of_initialization, starts_of
 from cifar_dsl.ir import Call, Graph, Node, Parameter, arguments_of
-from cifar_dsl.operations.layers.initializer import Initializer, fans
+from cifar_dsl.operations.layers.initializer import Initializer, Kaiming, Xavier, fans
 
 NAME = "initialize"
 _OF_WEIGHT = ("norms", "singular")  # initial values that follow from the layer's weight
@@ -27,7 +27,7 @@ def initialization(graph: Graph) -> list[str]:
         names = [f"{node.path}.{one.name}" for one in node.parameters if not one.is_buffer]
         every += names
         for one in _unlike_torch(node, wiring.lowering(node).target):
-            groups.setdefault(_filling(one), []).append(f"{node.path}.{one.name}")
+            groups.setdefault(_filling(node, one), []).append(f"{node.path}.{one.name}")
     if not groups:
         return []
     of_weights = [node for node in graph.nodes if any(one.initial.name in _OF_WEIGHT for one in node.parameters)]
@@ -77,9 +77,12 @@ def _setting(parameter: str) -> str:
     return "bias_init" if parameter.endswith("bias") else "init"
 
 
-def _filling(parameter: Parameter) -> tuple[str, ...]:
+def _filling(node: Node, parameter: Parameter) -> tuple[str, ...]:
     """The statements that fill `weight`."""
     initial = parameter.initial
+    chosen = node.operation.arguments().get(_setting(parameter.name))
+    if isinstance(chosen, Kaiming | Xavier) and chosen.fill(parameter.shape) == initial:
+        return (_by_fans(chosen),)
     values = {name: written(Constant(float(str(value)))) for name, value in initial.arguments}
     return _statements(initial, values, parameter)
 
@@ -93,7 +96,7 @@ def _statements(initial: Call, values: dict[str, str], parameter: Parameter) -> 
         case "uniform":
             return (uniform,)
         case "normal":
-            return (_normal(values["std"], parameter.shape),)
+            return (f"nn.init.normal_(weight, std={values['std']})",)
         case "truncated_normal":
             return (f"nn.init.trunc_normal_(weight, std={values['std']})",)
         case "orthogonal":
@@ -120,14 +123,13 @@ def _uniform(bound: str, shape: tuple[int, ...]) -> str:
     return f"nn.init.uniform_(weight, -{bound}, {bound})"
 
 
-def _normal(std: str, shape: tuple[int, ...]) -> str:
-    """A normal distribution: that of He et al., where its deviation is that of this shape."""
-    if len(shape) > 1:
-        for mode, fan in zip(("fan_in", "fan_out"), fans(shape), strict=True):
-            if isclose(float(std), (2 / fan) ** 0.5):
-                option = f', mode="{mode}"' if mode != "fan_in" else ""
-                return f'nn.init.kaiming_normal_(weight{option}, nonlinearity="relu")'
-    return f"nn.init.normal_(weight, std={std})"
+def _by_fans(chosen: Kaiming | Xavier) -> str:
+    """The function of torch for a distribution that depends on the numbers of inputs and outputs."""
+    if isinstance(chosen, Xavier):
+        gain = f", gain={written(Constant(chosen.gain))}" if chosen.gain != 1 else ""
+        return f"nn.init.xavier_{chosen.distribution}_(weight{gain})"
+    mode = f', mode="{chosen.mode}"' if chosen.mode != "fan_in" else ""
+    return f'nn.init.kaiming_{chosen.distribution}_(weight{mode}, nonlinearity="{chosen.gain}")'
 
 
 def _patterns(names: list[str], every: Iterable[str]) -> list[str]:
@@ -136,9 +138,11 @@ def _patterns(names: list[str], every: Iterable[str]) -> list[str]:
     left, found = list(names), list[str]()
     while left:
         layer, _, parameter = left[0].rpartition(".")
-        wide = ".".join(re.sub(r"\d+$", "", name) + "*" for name in layer.split("."))
-        last = layer.rpartition(".")[2].rstrip("0123456789")
-        candidates = (f"*{parameter}", f"*{last}*.{parameter}", f"{wide}.{parameter}")
+        path = layer.split(".")
+        wide = ".".join(re.sub(r"\d+$", "", name) + "*" for name in path)
+        last = path[-1].rstrip("0123456789")
+        below = (f"{'.'.join(path[:depth])}.*{last}*.{parameter}" for depth in range(1, len(path) - 1))
+        candidates = (f"*{parameter}", f"*{last}*.{parameter}", f"{wide}.{parameter}", *below)
         right = (one for one in candidates if not any(fnmatch(name, one) for name in others))
         pattern = next((one for one in right if fnmatch(left[0], one)), left[0])
         if len(names) == 1:

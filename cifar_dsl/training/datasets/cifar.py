@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.reading import open_regular, read_regular
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import reason_of
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.download import Checksum, content_checksum
 from cifar_dsl.training.datasets.pickles import Made, read_pickle
@@ -136,7 +137,7 @@ class PickledArchive(Published):
             raise DataError(
                 f"{folder} is not the extracted Python version of {self.title}",
                 f"import the archive {self.archive.filename} itself, or extract it again",
-                reason=str(error),
+                reason=reason_of(error),
             ) from error
         return as_dataset(self, splits, f"extracted from {self.archive.filename}")
 

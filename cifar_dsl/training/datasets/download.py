@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 from cifar_dsl.foundation.errors import DataError, DownloadError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import reason_of
 from cifar_dsl.training.datasets.progress import Progress
 
 _CHUNK = 1 << 20  # bytes
@@ -71,7 +72,7 @@ def download(url: str, target: Path, *, size: int, checksum: Checksum, progress:
         raise DataError(
             f"cannot write {target}",
             "free some space, or choose another folder with --data-dir or CIFAR_DSL_DATA",
-            reason=str(error),
+            reason=reason_of(error),
         ) from error
 
 
@@ -157,5 +158,5 @@ def _unreachable(url: str, error: Exception) -> DownloadError:
     return DownloadError(
         f"cannot download {url}",
         "check the network, then rerun the command to resume",
-        reason=str(error) or type(error).__name__,
+        reason=reason_of(error),
     )

@@ -19,6 +19,7 @@ from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.folders import walk
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import reason_of
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.progress import Progress
@@ -245,7 +246,7 @@ def pictures_below(folder: Path) -> list[Path]:
     """
 
     def fail(error: OSError) -> None:
-        raise DataError(f"cannot read {error.filename}", "check its permissions", reason=str(error)) from error
+        raise DataError(f"cannot read {error.filename}", "check its permissions", reason=reason_of(error)) from error
 
     found: list[Path] = []
     for place, folders, names in walk(folder, fail):
@@ -274,7 +275,7 @@ def _split_files(directory: Path, split: str) -> _Files:
         return _class_files(directory / split)
     except FileNotFoundError as error:
         raise DataError(
-            f"cannot read {error.filename}", *_layout_advice(directory, split), reason=str(error)
+            f"cannot read {error.filename}", *_layout_advice(directory, split), reason=reason_of(error)
         ) from error
 
 
@@ -312,10 +313,10 @@ def _class_files(split: Path) -> _Files:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise DataError(f"cannot read {error.filename}", _LAYOUT, reason=str(error)) from error
+        raise DataError(f"cannot read {error.filename}", _LAYOUT, reason=reason_of(error)) from error
     for folder in folders:
         if not files[folder.name]:
-            raise DataError(f"{folder} is empty", _LAYOUT, reason="each class needs pictures in both splits")
+            raise DataError(f"{folder} is empty", _LAYOUT, reason="each class needs pictures")
         for file in files[folder.name]:
             if file.suffix.lower() not in _ENDINGS:
                 raise DataError(
@@ -422,7 +423,7 @@ def _opened(path: Path, conversion: Conversion) -> Iterator[Image.Image]:
             f"{path} is too large", "scale it down first", reason=f"a picture may have up to {PIXELS_LIMIT:,} pixels"
         ) from error
     except (OSError, *_DAMAGE) as error:
-        reason = str(error)
+        reason = reason_of(error)
         if isinstance(error, UnidentifiedImageError):
             reason = f"its content is none of {', '.join(FORMATS)}" if path.stat().st_size else "the file is empty"
         raise DataError(
@@ -448,7 +449,7 @@ def _check_header(path: Path, image: Image.Image, conversion: Conversion) -> Non
         raise DataError(
             f"{path} is {size} of mode {image.mode}{', with 16 bits' if _has_more_bits(image) else ''}",
             "convert it to 8 bits per channel, grey or RGB",
-            reason="pictures have 8 bits per channel; dropping the others would change them silently",
+            reason="pictures are grey or RGB, with 8 bits per channel; converting others would change them silently",
         )
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a JPEG, with previews behind it
         raise DataError(

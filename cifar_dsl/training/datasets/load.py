@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cifar_dsl.foundation.errors import DataError
+from cifar_dsl.foundation.text import reason_of
 from cifar_dsl.foundation.user_folders import expanded, user_folder
 from cifar_dsl.training.datasets.catalogue import PUBLISHED
 from cifar_dsl.training.datasets.dataset import Dataset
@@ -76,7 +77,7 @@ def load_dataset(
         raise DataError(
             f"cannot access the data folder {cached.parent}",
             "choose another folder with --data-dir or CIFAR_DSL_DATA",
-            reason=str(error),
+            reason=reason_of(error),
         ) from error
     if is_cached:
         return _load_cached(cached, name)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cifar_dsl.foundation.errors import DataError, DownloadError
 from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.foundation.text import reason_of
 from cifar_dsl.training.datasets.dataset import Dataset
 from cifar_dsl.training.datasets.download import Checksum, download, file_checksum
 from cifar_dsl.training.datasets.progress import Progress
@@ -95,7 +96,7 @@ def load_or_download(source: Published, folder: Path, progress: Progress | None 
             raise DataError(
                 f"cannot use the data folder {folder}",
                 "choose another folder with --data-dir or CIFAR_DSL_DATA",
-                reason=str(error),
+                reason=reason_of(error),
             ) from error
         if damaged:
             raise not_published(file, path)
@@ -117,7 +118,7 @@ def read_files(source: Published, paths: Mapping[str, Path]) -> Dataset:
             f"{place} is not {source.description}",
             f"delete {place} to download it again, or replace it with the {source.files[0].kind} from "
             f"{source.files[0].url}",
-            reason=str(error),
+            reason=reason_of(error),
         ) from error
     kind = source.files[0].kind
     urls = ", ".join(file.url for file in source.files)
@@ -155,7 +156,9 @@ def find_files(sources: Iterable[Published], path: Path) -> tuple[Published, dic
                 continue
             wrong = [file for file in source.files if not file.is_at(places[file.filename])]
         except OSError as error:
-            raise DataError(f"cannot read {path}", "check that it is a readable file", reason=str(error)) from error
+            raise DataError(
+                f"cannot read {path}", "check that it is a readable file", reason=reason_of(error)
+            ) from error
         if not wrong:
             return source, places
         refused = refused or not_published(wrong[0], places[wrong[0].filename])

@@ -20,7 +20,7 @@ from cifar_dsl.foundation.atomic import check_writable, is_full
 from cifar_dsl.foundation.errors import DataError
 from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.reading import open_regular
-from cifar_dsl.foundation.text import in_short
+from cifar_dsl.foundation.text import in_short, reason_of
 from cifar_dsl.training.datasets.advice import FROM_ONE, object_fault
 from cifar_dsl.training.datasets.dataset import Dataset
 
@@ -125,7 +125,7 @@ def check_place(path: Path, elsewhere: str = _ELSEWHERE) -> None:
 
 def _unwritable(path: Path, error: OSError, elsewhere: str) -> DataError:
     remedy = "free some space, or " if is_full(error) else ""
-    return DataError(f"cannot write {path}", f"{remedy}{elsewhere}", reason=str(error))
+    return DataError(f"cannot write {path}", f"{remedy}{elsewhere}", reason=reason_of(error))
 
 
 def load_npz(path: Path, *, name: str = "npz", is_replaced_whole: bool = False) -> Dataset:
@@ -148,9 +148,11 @@ def load_npz(path: Path, *, name: str = "npz", is_replaced_whole: bool = False) 
             mapped = file if is_replaced_whole else None
             arrays = {key: _read(path, archive, key, info, mapped) for key, info in members.items()}
     except OSError as error:
-        raise DataError(f"cannot read {path}", "give the path of a readable .npz file", reason=str(error)) from error
+        raise DataError(
+            f"cannot read {path}", "give the path of a readable .npz file", reason=reason_of(error)
+        ) from error
     except _DAMAGE as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, reason_of(error)) from error
     y_train, y_test = (_as_labels(path, arrays[key]) for key in _LABELS)
     dataset = Dataset(
         name=name,

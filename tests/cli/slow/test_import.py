@@ -26,6 +26,31 @@ class Branching(Tiny):
         return super().forward(x) if x.sum() > 0 else super().forward(-x)
 
 
+class Counting(Tiny):
+    def forward(self, x):
+        return super().forward(x) * int(x.abs().max().item())
+
+
+class Selecting(Tiny):
+    def forward(self, x):
+        return super().forward(x) + x[x > 0][:10].reshape(1, 10)
+
+
+class ByCount(Tiny):
+    def forward(self, x):
+        return super().forward(x) * (2 if len(x) > 1 else 1)
+
+
+class Raising(Tiny):
+    def forward(self, x):
+        raise RuntimeError("not today")
+
+
+class Named(Tiny):
+    def forward(self, x):
+        return {"scores": super().forward(x)}
+
+
 class Two(Tiny):
     def forward(self, x):
         return super().forward(x), x
@@ -39,6 +64,10 @@ class Odd(Tiny):
 class Fails(nn.Module):
     def __init__(self):
         raise ValueError("no such thing")
+
+
+def leaving():
+    raise SystemExit(3)
 
 
 made = Tiny()
@@ -66,9 +95,14 @@ def test_spec_and_weights_are_written(cli, file, tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Branching", "can't trace this module"),
-        ("Branching", "it decides by the numbers in a tensor in networks.py:19"),
-        ("Two", "tuple of 2 tensors"),
+        ("Branching", "can't import the module itself (networks.py:19): it decides by the numbers in a tensor"),
+        ("Counting", "can't import the module itself (networks.py:24): it decides by the numbers in a tensor"),
+        ("Selecting", "(networks.py:29): the size of a tensor depends on the numbers in another"),
+        ("ByCount", "something else for a batch of one image"),
+        ("Raising", "why: networks.py:39 fails"),
+        ("Two", "its output is a container of 2 tensors"),
+        ("Named", "its output is a container of 1 tensor"),
+        ("leaving", "raises SystemExit: 3"),
         ("Odd", "fft_fft2"),
         ("Fails", "ValueError: no such thing"),
         ("nothing", "defines no `nothing`"),
@@ -87,6 +121,20 @@ def test_another_size_of_image_is_an_error(cli, file, tmp_path):
     result = cli("import", f"{file}:Tiny", "--input", "1x32x32", "-o", tmp_path / "out.arch", "--yes")
     assert result.code == 1
     assert "for an input of 1x32x32" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "nowhere/out.arch"], "can't write nowhere/out.arch: there is no folder nowhere"),
+        (["--name", "2 x"], "'2 x' isn't a name"),
+    ],
+)
+def test_options_are_checked_before_the_file_runs(cli, file, options, said):
+    file.write_text("raise SystemExit(7)")
+    result = cli("import", f"{file}:Tiny", "--yes", *options)
+    assert result.code in {1, 2}
+    assert said in result.err
 
 
 def test_nothing_runs_without_consent(cli, file, tmp_path):

@@ -51,7 +51,7 @@ def test_the_weights_of_the_best_epoch(cli, evaluate, run, train) -> None:
     (run / "best.safetensors").write_bytes(b"nothing")
     outcome = cli("evaluate", run, "--weights", "best")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "can't read the weights of" in outcome.err
+    assert "best.safetensors is not the file that was written" in outcome.err
     assert train("--runs", "plain", "--quiet").code == 0
     outcome = cli("evaluate", "plain", "--weights", "best")
     assert outcome.code == 1
@@ -140,7 +140,7 @@ def test_a_damaged_run_leaves_no_sheet(cli, run, tmp_path) -> None:
     (tmp_path / "copy/weights.safetensors").write_bytes(b"nothing")
     outcome = cli("evaluate", "copy", "--html", "sheet.html")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "can't read the weights of copy" in outcome.err
+    assert "copy/weights.safetensors is not the file that was written" in outcome.err
     assert not (tmp_path / "sheet.html").exists()
     outcome = cli("evaluate", run, "--html", "nowhere/sheet.html")
     assert (outcome.code, outcome.out) == (1, "")

@@ -24,10 +24,17 @@ def test_damaged_runs(cli, run, tmp_path):
         for form in ("pytorch", "pt2"):
             outcome = cli("export", run.path, "--to", form, "-o", "network")
             assert outcome.code == 1, outcome.err
-            expected = f"{run.path} has no weights" if content is None else f"can't read the weights of {run.path}"
+            is_missing = content is None
+            expected = f"{run.path} has no weights" if is_missing else f"{run.weights} is not the file that was written"
             assert expected in outcome.err
-    (run.path / "spec.arch").write_text("arch tiny\n")
-    assert cli("export", run.path, "--to", "pt2", "-o", "network").code == 1
+    run.weights.mkdir()
+    assert f"{run.weights} can't be read: it is a folder" in cli("export", run.path, "--to", "pt2", "-o", "network").err
+    for text in ("arch tiny\n", "", (run.path / "spec.arch").read_text().replace("conv", "con")):
+        (run.path / "spec.arch").write_text(text)
+        outcome = cli("export", run.path, "--to", "pt2", "-o", "network")
+        assert outcome.code == 1
+        assert "spec.arch is not the file that was written" in outcome.err
+        assert "check --fix" not in outcome.err  # the advice for a spec of one's own
     (run.path / "run.json").write_text("{")
     outcome = cli("export", run.path, "--to", "pt2", "-o", "network")
     assert (outcome.code, "run.json is damaged" in outcome.err) == (1, True)

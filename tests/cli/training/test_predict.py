@@ -98,4 +98,4 @@ def test_a_damaged_run_is_an_error(cli, run, photos, tmp_path) -> None:
     (damaged / "weights.safetensors").write_bytes(b"nothing")
     outcome = cli("predict", damaged, "photos")
     assert outcome.code == 1
-    assert f"can't read the weights of {damaged}" in outcome.err
+    assert f"{damaged / 'weights.safetensors'} is not the file that was written" in outcome.err
