@@ -6,6 +6,7 @@ import pytest
 from attrs import frozen
 
 from cifar_dsl.cli import main
+from cifar_dsl.experiments.jobs import LocalExecutor
 
 
 @frozen
@@ -43,6 +44,12 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def train(cli, tiny, pictures) -> Callable[..., Outcome]:
     """Run `train` with the tiny spec on the pictures."""
     return lambda *more: cli("train", tiny, "--data", f"npz:{pictures}", "--device", "cpu", *more)
+
+
+@pytest.fixture
+def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--jobs 2` starts one process, which takes all jobs: each further one takes seconds, to import torch."""
+    monkeypatch.setattr("cifar_dsl.cli.jobs.LocalExecutor", lambda _, gpus: LocalExecutor(1, gpus))
 
 
 @pytest.fixture

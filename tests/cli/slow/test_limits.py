@@ -3,7 +3,7 @@
 from cifar_dsl.foundation import limits
 
 
-def test_other_processes_have_the_limits_that_were_raised(cli, make_spec, pictures):
+def test_other_processes_have_the_limits_that_were_raised(cli, make_spec, pictures, one_worker):
     model = f"model {{ repeat {limits.DEFAULTS.layers + 1} {{ relu }}\nflatten -> dense(10) }}\n"
     recipe = "train { data shapes\n epochs 1\n batch 60\n optimizer sgd(lr=1e-3) }\n"
     deep = make_spec("deep", f"arch deep\ninput 3x32x32\n{model}{recipe}")

@@ -74,7 +74,7 @@ def test_more_images_than_there_are_is_an_error(train):
     assert "leave out --fast" in outcome.err
 
 
-def test_other_processes_train_on_the_same_images(fast, tmp_path):
+def test_other_processes_train_on_the_same_images(fast, tmp_path, one_worker):
     assert fast("--seeds", "2", "--jobs", "2").code == 0
     run_of(tmp_path, 2)
 

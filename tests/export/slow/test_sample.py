@@ -26,8 +26,9 @@ def test_source(name: str) -> None:
     assert check_source(pytorch_source(subject.analysis), module, subject.image).difference == 0
 
 
-def test_every_shipped_spec_is_printed() -> None:
-    for name in shipped_specs():
+def test_shipped_specs_are_printed(full: bool) -> None:
+    """Every spec with --full, else one of three."""
+    for name in list(shipped_specs())[:: 1 if full else 3]:
         ast.parse(pytorch_source(subject_of(name).analysis))
 
 

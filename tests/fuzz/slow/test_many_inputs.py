@@ -4,7 +4,7 @@ from helpers.fuzzing import Fuzzer
 
 from cifar_dsl.compiler.lints import inspection
 
-_COUNT = 1_500  # 20,000 with --full; a core takes about 10 ms for each
+_COUNT = 800  # 20,000 with --full; a core takes about 10 ms for each
 
 
 def test_no_input_fails(fuzzer: Fuzzer, full: bool) -> None:

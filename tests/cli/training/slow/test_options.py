@@ -153,9 +153,10 @@ def test_a_new_option_is_listed(with_one_more, command):
     assert "--patience" in listed(out)["Runs"]
 
 
-def test_the_value_of_a_new_option_arrives_in_the_training(with_one_more, tiny):
-    arguments = ["train", str(tiny), "--data=shapes", "--device=cpu", "--patience=7"]
-    from_python = f"import cifar_dsl\ncifar_dsl.train({str(tiny)!r}, data='shapes', device='cpu', patience=8)"
+def test_the_value_of_a_new_option_arrives_in_the_training(with_one_more, tiny, pictures):
+    data = f"npz:{pictures}"
+    arguments = ["train", str(tiny), f"--data={data}", "--device=cpu", "--patience=7"]
+    from_python = f"import cifar_dsl\ncifar_dsl.train({str(tiny)!r}, data={data!r}, device='cpu', patience=8)"
     code, out = with_one_more(f"{SHOWN}assert main({arguments}) == 1\n{from_python}")
     assert (code, "trained with patience 7" in out, "trained with patience 8" in out) == (1, True, True), out
 

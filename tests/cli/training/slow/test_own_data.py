@@ -58,7 +58,7 @@ def test_everything_that_reads_a_run_knows_its_numbers(cli, free, options, gray,
     assert "same accuracy as after training" in evaluated.out
 
 
-def test_jobs_in_other_processes_and_comparisons(cli, free, make_spec, options, tmp_path):
+def test_jobs_in_other_processes_and_comparisons(cli, free, make_spec, options, tmp_path, one_worker):
     make_spec("wide", 'arch wide extends "free.arch"\nmodel { flatten -> dense(8) -> relu -> dense(classes) }\n')
     compared = cli("compare", free, "wide.arch", *options, "--jobs", 2, "--no-chart")
     assert compared.code == 0

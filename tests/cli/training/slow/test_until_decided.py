@@ -29,8 +29,8 @@ def compare(cli, make_spec, tiny, pictures):
     return run
 
 
-def decisions(folder):
-    found = json.loads((folder / "comparison/comparison.json").read_text())
+def decisions(folder, out="comparison"):
+    found = json.loads((folder / out / "comparison.json").read_text())
     return [
         (
             row["name"],
@@ -103,19 +103,16 @@ def test_killed_and_in_two_processes_at_once_it_comes_to_the_same_decisions(comp
         quiet = subprocess.DEVNULL
         return subprocess.Popen([*command, "--out", out], cwd=tmp_path / name, stdout=quiet, stderr=quiet)
 
-    # Killed after its second run at the earliest; the same command goes on.
-    process = started("killed")
-    while len(runs(tmp_path / "killed")) < 2 and process.poll() is None:
+    # Killed after its second run at the earliest. The same command goes on, beside another one in the same folder: each
+    # waits for the runs that the other trains.
+    process = started("there")
+    while len(runs(tmp_path / "there")) < 2 and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert started("killed").wait() == 0
-    assert decisions(tmp_path / "killed") == undisturbed
-
-    # Each waits for the runs that the other trains.
-    processes = [started("together"), started("together", "other")]
+    processes = [started("there"), started("there", "other")]
     assert [process.wait() for process in processes] == [0, 0]
-    assert decisions(tmp_path / "together") == undisturbed
+    assert decisions(tmp_path / "there") == decisions(tmp_path / "there", "other") == undisturbed
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +26,21 @@ from cifar_dsl.training.events import (
     TrainingStopped,
 )
 from cifar_dsl.training.options import RunOptions
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_start() -> Iterator[None]:
+    """Forks processes from one that has imported torch, which takes seconds; commands in other tests spawn theirs."""
+    if os.name != "posix":
+        yield
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["cifar_dsl.training.session"])
+    start = local._WorkerProcess.start.__func__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local._WorkerProcess, "start", classmethod(lambda cls, _, gpu: start(cls, context, gpu)))
+        yield
+    forkserver._forkserver._stop()
 
 
 @pytest.fixture
