@@ -25,17 +25,26 @@ SEPARATE = {"distillation", "fuzz", "playground"}  # bench/all.py explains why
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 
 
-# Asks each for help in a fork of a process that has imported what most of them import.
+# Asks each for help in a fork of a process that has imported what most of them import, and that some take seconds to
+# import. A fork ends without tidying torch up, which takes a second.
 HELPS = """
-import os, runpy, sys
-import torch, cifar_dsl.api
+import os, runpy, sys, traceback
+import torch, torchvision, scipy.optimize, cifar_dsl.api
 for script in sys.argv[1:]:
     process = os.fork()
     if process == 0:
         sys.path.insert(0, os.path.dirname(script))
         sys.argv = [script, "--help"]
-        runpy.run_path(script, run_name="__main__")
-        sys.exit()
+        code = 1
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as exit:
+            code = exit.code or 0
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
     if os.waitpid(process, 0)[1]:
         sys.exit(f"{script} has failed")
 """
