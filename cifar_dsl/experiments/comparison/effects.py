@@ -6,10 +6,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from cifar_dsl.experiments.comparison.multiplicity import ManyToOne, chi, p_value, t_quantile
-from cifar_dsl.experiments.comparison.roots import root
 from cifar_dsl.experiments.comparison.unequal_spreads import capped_degrees, honest_level, size
 from cifar_dsl.foundation.records import frozen
 
@@ -204,8 +203,8 @@ def superiority(baseline: Sample, other: Sample) -> tuple[float, Interval | None
         return abs(share - p) - quantile * math.sqrt(variance)
 
     middle = min(max(share, 1e-12), 1 - 1e-12)  # `excess` is 0 at 0 and 1 themselves
-    low = 0.0 if share == 0 else root(excess, 0.0, middle)
-    high = 1.0 if share == 1 else root(excess, middle, 1.0)
+    low = 0.0 if share == 0 else float(optimize.brentq(excess, 0.0, middle))
+    high = 1.0 if share == 1 else float(optimize.brentq(excess, middle, 1.0))
     return share, (low, high)
 
 
@@ -268,4 +267,4 @@ def _power(difference: float, quantile: float, degrees: float) -> float:
 def _detectable(quantile: float, degrees: float) -> float:
     """The true difference, in standard errors, that gives a |t| above `quantile` with probability POWER."""
     most = 2 * quantile + 10.0
-    return root(lambda difference: _power(difference, quantile, degrees) - POWER, 0.0, most)
+    return float(optimize.brentq(lambda difference: _power(difference, quantile, degrees) - POWER, 0.0, most))

@@ -6,10 +6,9 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import optimize, special
 
 from cifar_dsl.experiments.comparison.interpolation import cubic
-from cifar_dsl.experiments.comparison.roots import root
 from cifar_dsl.foundation.records import field, frozen
 
 _MOST_SHARED = 0.995  # the largest loading; closer to 1, the integrand below has a step that no grid resolves
@@ -61,7 +60,7 @@ class ManyToOne:
 
         # Slightly wider than Bonferroni's level, so that rounding can't put the solution outside.
         lowest = math.log(alpha / len(self.loadings)) - 1e-3
-        return math.exp(root(excess, lowest, math.log(alpha) + 1e-3, atol=1e-9))
+        return math.exp(optimize.brentq(excess, lowest, math.log(alpha) + 1e-3, rtol=1e-9))
 
     @cached_property
     def _tail(self) -> npt.NDArray[np.float64]:

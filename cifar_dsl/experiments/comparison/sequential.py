@@ -25,7 +25,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import optimize, special
 
 from cifar_dsl.experiments.comparison.effects import (
     ALPHA,
@@ -37,7 +37,6 @@ from cifar_dsl.experiments.comparison.effects import (
     superiority,
     welch,
 )
-from cifar_dsl.experiments.comparison.roots import root
 from cifar_dsl.experiments.comparison.unequal_spreads import capped_degrees, honest_level
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
@@ -221,21 +220,21 @@ def nominal_levels(looks: Sequence[int], alpha: float) -> Floats:
     sums = nodes * edge
     mass = weights * edge * np.exp(-(sums**2) / (2 * counts[0])) / math.sqrt(2 * math.pi * counts[0])
     for i in range(1, len(counts)):
-        step, reach = math.sqrt(counts[i] - counts[i - 1]), math.sqrt(counts[i])
+        step, root = math.sqrt(counts[i] - counts[i - 1]), math.sqrt(counts[i])
 
-        excess = partial(_excess, sums, mass, step, reach, float(spent[i]))
-        z = root(excess, 0.0, 9.0, atol=1e-6)
+        excess = partial(_excess, sums, mass, step, root, float(spent[i]))
+        z = float(optimize.brentq(excess, 0.0, 9.0, xtol=1e-6))
         levels.append(float(2 * special.ndtr(-z)))
-        edge = min(z, 8.0) * reach
+        edge = min(z, 8.0) * root
         arrived = nodes * edge
         kernel = np.exp(-((arrived[:, None] - sums) ** 2) / (2 * step**2)) / math.sqrt(2 * math.pi * step**2)
         mass, sums = weights * edge * (kernel @ mass), arrived
     return np.array(levels)
 
 
-def _excess(sums: Floats, mass: Floats, step: float, reach: float, allowed: float, bound: float) -> float:
+def _excess(sums: Floats, mass: Floats, step: float, root: float, allowed: float, bound: float) -> float:
     """The logarithm of what a look would spend, over what it may."""
-    beyond = special.ndtr((sums - bound * reach) / step) + special.ndtr((-bound * reach - sums) / step)
+    beyond = special.ndtr((sums - bound * root) / step) + special.ndtr((-bound * root - sums) / step)
     return math.log(max(float(mass @ beyond), 1e-300) / allowed)
 
 
