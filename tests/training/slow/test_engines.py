@@ -17,6 +17,22 @@ from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs
 CASES = [pytest.param(case, id=name) for name, case in KINDS.items()]
 
 
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    """A recipe of each kind; as the fixture is the module's, all tests of one kind follow each other."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def alone(case: Case) -> Outcome:
+    """Seed 0 of the case, trained alone and step by step, with one thread, as by each test."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    trained = case.train()[0]
+    torch.set_num_threads(threads)
+    return trained
+
+
 def assert_equal(first: Outcome, second: Outcome) -> None:
     """Bit for bit."""
     for name, tensor in first.weights.items():
@@ -26,33 +42,27 @@ def assert_equal(first: Outcome, second: Outcome) -> None:
         assert one.exits == other.exits
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_steps_with_inputs_on_the_device_compute_the_same(case):
-    host, device = case.train()[0], case.train(engine=EagerEngine(CPU, inputs_on_device=True))[0]
-    for name, tensor in host.weights.items():
+def test_steps_with_inputs_on_the_device_compute_the_same(case, alone):
+    device = case.train(engine=EagerEngine(CPU, inputs_on_device=True))[0]
+    for name, tensor in alone.weights.items():
         # A rate on the device is a float32 and on the host a float64: 6e-8 of each update, and of twelve at most 1e-6.
         # Such a difference may round an activation to the next float16, and so move a gradient by 5e-4 of its size.
         torch.testing.assert_close(
             tensor, device.weights[name], rtol=1e-6, atol=1e-4 if case.rounds_to_half else 1e-6, msg=name
         )
     tolerance = HALF if case.rounds_to_half else FLOAT32
-    for one, other in zip(host.metrics, device.metrics, strict=True):
+    for one, other in zip(alone.metrics, device.metrics, strict=True):
         # As for a loss of such weights in either precision.
         assert (one.train_loss, one.test_loss) == pytest.approx((other.train_loss, other.test_loss), **tolerance)
         # The two best classes of one image of 50 may tie.
         assert one.train_accuracy == pytest.approx(other.train_accuracy, abs=0.021)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_seed_gives_the_same_result_alone_and_beside_others(case):
-    together = case.train(0, 1, 2)
-    for outcome in together[1:2]:
-        assert_equal(outcome, case.train(outcome.learner.seed)[0])
+def test_a_seed_gives_the_same_result_alone_and_beside_others(case, alone):
+    assert_equal(case.train(1, 0, 2)[1], alone)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_training_interrupted_between_steps_resumes_to_the_same_result(case):
-    expected = case.train()[0]
+def test_a_training_interrupted_between_steps_resumes_to_the_same_result(case, alone):
     broken = case.learner()
     remaining = iter(range(5))  # steps: the second epoch has begun, and a group has ended
     state: dict[str, torch.Tensor] = {}
@@ -70,9 +80,9 @@ def test_a_training_interrupted_between_steps_resumes_to_the_same_result(case):
     resumed.restore(state, broken.epoch, broken.steps_done)
     epochs = []
     fit([resumed], case.splits(), Callbacks(on_epoch=lambda _, epoch: epochs.append(epoch)))
-    for name, tensor in expected.weights.items():
+    for name, tensor in alone.weights.items():
         assert torch.equal(tensor, resumed.evaluated.state_dict()[name]), name
-    last = expected.metrics[-len(epochs) :]
+    last = alone.metrics[-len(epochs) :]
     assert [(one.metrics.train_loss, one.metrics.exits) for one in epochs] == [(m.train_loss, m.exits) for m in last]
 
 
@@ -144,7 +154,6 @@ def test_a_missing_compiler_is_reported_before_training(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-@pytest.mark.parametrize("case", CASES)
 def test_recorded_steps_compute_the_same(case):
     device = torch.device("cuda", 0)
     graph, recipe = meaning(case.text, case.overrides)
