@@ -1,6 +1,8 @@
 """Invariants of the difference of any two specs."""
 
 import random
+from functools import cache
+from pathlib import Path
 
 import pytest
 from helpers.networks import networks, specs
@@ -68,15 +70,20 @@ def test_layout_is_no_difference(text: str, draws: random.Random) -> None:
         assert difference(analyze_text(text), analyze_text(other)).is_empty
 
 
+@cache
+def analysis_of(path: Path) -> Analysis:
+    return analyze(path)
+
+
 SHIPPED = [path for path in sorted(specs_directory().rglob("*.arch")) if path.parent.name != "library"]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_differences_of_shipped_specs_are_short(path):
-    spec = analyze(path)
+    spec = analysis_of(path)
     assert difference(spec, analyze(path)).is_empty
     for other in ("baseline", "zoo/resnet18", "zoo/efficientnet_b0"):
-        base = analyze(specs_directory() / f"{other}.arch")
+        base = analysis_of(specs_directory() / f"{other}.arch")
         for found in (difference(base, spec), difference(spec, base)):
             assert found.is_empty == (spec.fingerprint == base.fingerprint)
             lines = as_lines(found)
