@@ -1,7 +1,9 @@
 """`cifar-dsl lr`: a learning rate range test."""
 
+import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand, with_option
 from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
+from cifar_dsl.cli.spec_paths import spelled
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.foundation.atomic import check_writable, write_atomically
 from cifar_dsl.foundation.records import frozen
@@ -101,7 +104,8 @@ def command(
     if as_json:
         print_json(_as_data(opened, test, reading))
     else:
-        for line in (*_plotted(test, reading), "", *_told(opened, test, reading)):
+        words = _words(spec, overrides, options)
+        for line in (*_plotted(test, reading), "", *_told(opened, test, reading, words)):
             print_result(line)
     if plot is not None and len(test.losses) > 1:
         _write_plot(plot, opened, test, reading)
@@ -170,8 +174,18 @@ def _plotted(test: "RangeTest", reading: "Reading") -> list[str]:
     return as_text(test.rates, test.losses, reading, width, is_plain=not encoding.startswith("utf"))
 
 
-def _told(spec: "Spec", test: "RangeTest", reading: "Reading") -> list[str]:
-    """What was measured, the suggestion, its reason and its assumptions."""
+def _words(spec: Path, overrides: Sequence[str], options: TrainOptions) -> str:
+    """The spec and its data, as another command takes them."""
+    words = [spelled(spec)]
+    if options.data:
+        words += ["--data", options.data]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+def _told(spec: "Spec", test: "RangeTest", reading: "Reading", words: str) -> list[str]:
+    """What was measured, the suggestion, its reason and its assumptions. `words`: see `_words`."""
     from cifar_dsl.experiments.range_test_charts import rate_text
 
     recipe = spec.analysis.require_recipe()
@@ -202,8 +216,8 @@ def _told(spec: "Spec", test: "RangeTest", reading: "Reading") -> list[str]:
         lines.append("  the loss still falls at the last rate, so higher rates may be better: pass a larger --high")
     lines += [
         "  assumes that the first steps tell of the whole training, with one seed and this batch size",
-        f"to use it: add --lr {rate_text(value)} to `cifar-dsl train`",
-        f"to decide by whole trainings: cifar-dsl sweep SPEC --set train.optimizer.lr={','.join(near)}",
+        f"to use it: cifar-dsl train {words} --lr {rate_text(value)}",
+        f"to decide by whole trainings: cifar-dsl sweep {words} --set train.optimizer.lr={','.join(near)}",
     ]
     if test.peak != 1:
         lines.append(f"  (that is the suggestion divided by {test.peak:.3g}, the largest factor of the schedule)")

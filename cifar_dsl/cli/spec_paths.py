@@ -109,6 +109,11 @@ def _check_inside(file: Path, folder: Path) -> None:
         )
 
 
+def spelled(path: Path) -> str:
+    """How a command names the spec in a file: a shipped one by its name."""
+    return path.stem if shipped_specs().get(path.stem) == path else str(path)
+
+
 def meant_by(path: Path) -> Path | None:
     """The spec that is probably meant by the path of none: one in that folder, or a shipped one.
 

@@ -1,7 +1,6 @@
 """Parses a text into a syntax tree, or raises its syntax errors."""
 
 import re
-from functools import lru_cache
 from typing import Any, cast
 
 from cifar_dsl.foundation import limits
@@ -13,6 +12,7 @@ from cifar_dsl.language.syntax.builder import Builder, FractionError, OutOfRange
 from cifar_dsl.language.syntax.lalr import MisplacedError, Parser
 from cifar_dsl.language.syntax.lexer import UnreadableError, lex
 from cifar_dsl.language.syntax.newlines import OversizeError, UnbalancedError
+from cifar_dsl.language.syntax.recent import recent
 from cifar_dsl.language.syntax.tables import START_AXIS, START_OVERRIDE, START_SPEC, tables
 
 _COMPOSED = frozenset(
@@ -37,7 +37,7 @@ def parse_spec(source: Source) -> nodes.Spec:
     raise SpecError(parsed)
 
 
-@lru_cache(maxsize=64)  # many specs of a folder extend the same base; a text with errors is read again to recover
+@recent  # many specs of a folder extend the same base; a text with errors is read again to recover
 def parsed_within(source: Source, bounds: Limits) -> nodes.Spec | tuple[Diagnostic, ...]:
     """The tree of a whole file, or its errors; `bounds`, the current limits, are part of the cache key."""
     del bounds

@@ -1,7 +1,5 @@
 """`parse_recovering`: the tree of a text with errors. `balancing` and `repairs` do the work; this builds the nodes."""
 
-from functools import lru_cache
-
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import Limits
 from cifar_dsl.foundation.records import frozen
@@ -10,6 +8,7 @@ from cifar_dsl.language.source import Source, Span
 from cifar_dsl.language.syntax import nodes
 from cifar_dsl.language.syntax.builder import LiteralError, RecoveringBuilder
 from cifar_dsl.language.syntax.parser import check_depth, parse_spec
+from cifar_dsl.language.syntax.recent import recent
 from cifar_dsl.language.syntax.repairs import repaired
 from cifar_dsl.language.syntax.tables import START_SPEC
 
@@ -43,7 +42,7 @@ def parse_recovering(source: Source) -> Recovered:
     return _recovered_within(source, limits.current())
 
 
-@lru_cache(maxsize=8)  # an editor and the check that it asks for read the same text
+@recent  # an editor and the check that it asks for read the same text
 def _recovered_within(source: Source, bounds: Limits) -> Recovered:
     del bounds
     try:

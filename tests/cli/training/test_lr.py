@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import signal
 
 import pytest
 from helpers.permissions import read_only
 
 from cifar_dsl.cli.progress import StepProgress
+from cifar_dsl.experiments.range_test import read_curve
 
 
 @pytest.fixture
@@ -26,6 +28,17 @@ def test_it_prints_a_plot_and_writes_no_run(lr, tmp_path):
     assert "suggestion" in outcome.out
     assert {path.name for path in tmp_path.iterdir()} == {"tiny.arch", "pictures.npz", "curve.svg"}
     assert (tmp_path / "curve.svg").read_text().startswith("<?xml")
+
+
+def test_the_next_command_can_be_copied(lr, cli, tiny, pictures, monkeypatch):
+    def falling_and_rising(rates, losses, *, ended):
+        return read_curve(rates, [2 + abs(i / len(losses) - 0.7) for i in range(len(losses))], ended=ended)
+
+    monkeypatch.setattr("cifar_dsl.experiments.range_test.read_curve", falling_and_rising)
+    (line,) = [one for one in lr().out.splitlines() if one.startswith("to use it: ")]
+    words = shlex.split(line.removeprefix("to use it: cifar-dsl "))
+    assert words[:6] == ["train", str(tiny), "--data", f"npz:{pictures}", "--set", "train.batch=2"]
+    assert cli(*words, "--dry-run", "--device", "cpu").code == 0
 
 
 def test_json_holds_the_curve(lr):
