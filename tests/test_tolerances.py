@@ -62,9 +62,9 @@ def unexplained(text: str) -> list[int]:
     return sorted({node.lineno for node in bare})
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_tolerance_has_a_reason(path):
-    places = [f"{path.relative_to(ROOT)}:{line}" for line in unexplained(path.read_text(encoding="utf-8"))]
+def test_every_tolerance_has_a_reason():
+    texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in FILES}
+    places = [f"{path}:{line}" for path, text in texts.items() for line in unexplained(text)]
     assert not places, (
         f"state the reason for the tolerance at {', '.join(places)}: pass one of tests/helpers/tolerances.py, as in "
         "`approx(x, **FLOAT64)`, or give the reason in a comment right above"

@@ -54,9 +54,11 @@ def dropped_phrases(text: str) -> list[str]:
     return messages
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(CHECKOUT).as_posix())
-def test_no_dropped_phrase_is_used(path):
-    assert dropped_phrases(path.read_text(encoding="utf-8")) == []
+def test_no_dropped_phrase_is_used():
+    """In any file, all at once: a test for each file would take most of its time to be reported."""
+    found = {path: dropped_phrases(path.read_text(encoding="utf-8")) for path in files()}
+    assert len(found) > 500
+    assert {path.relative_to(CHECKOUT).as_posix(): said for path, said in found.items() if said} == {}
 
 
 @pytest.mark.parametrize(

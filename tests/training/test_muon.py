@@ -121,9 +121,9 @@ def test_weights_together_get_the_steps_that_they_get_alone(monkeypatch, nestero
     for optimizer in [*(Muon([weight], **settings) for weight in alone), Muon(beside, **settings)]:
         for _ in range(2):
             optimizer.step()
-    # Products of float32 matrices round their sums of about 100 numbers in another order in a batch.
     tolerance = 1e-5 if product_type is torch.float32 else 0
     for one, other in zip(alone, beside, strict=True):
+        # Products of float32 matrices round their sums of about 100 numbers in another order in a batch.
         torch.testing.assert_close(one, other, rtol=0, atol=tolerance)
 
 
