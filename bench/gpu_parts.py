@@ -11,6 +11,7 @@ loops       an epoch of baseline.arch: the usual loop, a tuned usual one, images
 seeds       seeds of baseline.arch, one after another and side by side
 memory      the estimate against the peak
 resnet18    an epoch of the zoo's ResNet-18: the usual loop (that of kuangliu/pytorch-cifar, if named), ours, in bf16
+choices     an epoch of airbench94.arch with all that makes it fast, and without or with each in turn
 compiled    `torch.compile` against eager steps: equal results, and the time of an epoch
 """
 
@@ -24,6 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from gpu_record import Record
 
@@ -53,6 +55,8 @@ _PACKAGES += ("rich", "safetensors", "scipy")
 _TOGETHER = 16  # seeds
 _SIDES: tuple[str, ...] = ("usual", "usual, tuned", "resident", "ours", "ours, eager", "ours, compiled")
 _SIDES += ("seeds together", "resnet18", "resnet18 in bf16", "resnet18 usual")
+_CHOICES = ("airbench", "muon one by one", "draws in steps", "cudnn timed")
+_SIDES += _CHOICES
 
 
 class _Part:
@@ -278,6 +282,28 @@ def _seeds(part: _Part) -> None:
     part.check("a seed is the same alone and beside others", distance, holds=distance <= max(10 * spread, 1e-5))
 
 
+def _choices(part: _Part) -> None:
+    _compare(part, {name: name for name in _CHOICES})
+
+
+def _chosen(part: _Part) -> Callable[[], float]:
+    """An epoch of airbench94 with what is chosen, or with one choice reversed."""
+    import torch
+    from loops import ours
+
+    from cifar_dsl.training import muon
+    from cifar_dsl.training.draws import DrawTable
+
+    match part.options.side:
+        case "muon one by one":
+            mock.patch.object(muon, "_TOGETHER", 0).start()
+        case "draws in steps":
+            mock.patch.object(DrawTable, "row", return_value=None).start()
+        case "cudnn timed":
+            torch.backends.cudnn.benchmark = True
+    return ours(_AIRBENCH94, part.size(50_000, 128), part.size(2000, 64), part.device)
+
+
 def _compiled(part: _Part) -> None:
     eager, compiled = (_trained(part, _BASELINE, name, (0,)) for name in ("eager", "compile"))
     distance = _distance(eager[0], compiled[0])
@@ -310,6 +336,8 @@ def _side(part: _Part) -> Callable[[], float]:
     """The loop of one side: seconds of an epoch."""
     from loops import kuangliu, ours, ours_together, resident, usual
 
+    if part.options.side in _CHOICES:
+        return _chosen(part)
     device, images, large = part.device, part.size(50_000, 640), part.size(50_000, 48)
     batch = part.size(128, 16)  # of the large network; the usual loop needs two batches
     match part.options.side:
@@ -378,6 +406,7 @@ _PARTS: tuple[tuple[str, Callable[[_Part], None], float, float], ...] = (
     ("seeds", _seeds, 60, 20),
     ("memory", _memory, 45, 15),
     ("resnet18", _resnet18, 90, 40),
+    ("choices", _choices, 60, 30),
     ("compiled", _compiled, 90, 40),
 )
 

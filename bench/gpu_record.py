@@ -30,6 +30,9 @@ RATIOS = (
     Ratio("seeds", "one after another", "together", 6),
     Ratio("resnet18", "usual", "ours in bf16", 4),
     Ratio("resnet18", "usual", "ours", 1.5),
+    Ratio("choices", "muon one by one", "airbench", 1),
+    Ratio("choices", "draws in steps", "airbench", 1),
+    Ratio("choices", "airbench", "cudnn timed", 1),
 )
 
 

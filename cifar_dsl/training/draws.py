@@ -40,7 +40,12 @@ def uniform(key: int | Tensor, index: Tensor) -> Tensor:
 
 def integers(key: int | Tensor, index: Tensor, count: int | Tensor) -> Tensor:
     """An integer in [0, count) for each index: (N,) int64 -> (N,) int64. `count` is one number, or (N,) int64."""
-    return _shift(hashed(key, index), 32) % count
+    return _whole(key, index) % count
+
+
+def _whole(key: int | Tensor, index: Tensor) -> Tensor:
+    """An integer in [0, 2^32) for each index: (N,) int64 -> (N,) int64."""
+    return _shift(hashed(key, index), 32)
 
 
 def permutation(seed: int, epoch: int, count: int) -> Tensor:
@@ -117,33 +122,89 @@ class DeviceKeys:
 
 
 @frozen
+class Purpose:
+    """What numbers are drawn for: a purpose of an augmentation, and how they are drawn."""
+
+    name: str
+    is_uniform: bool = True  # in [0, 1); or integers in [0, 2^32)
+    is_inverted: bool = False  # drawn with the inverted key: the second numbers of one purpose
+    is_of_seed: bool = False  # the same in all epochs
+
+    def draw(self, keys: Keys, index: Tensor) -> Tensor:
+        """A number for each index: (N,) int64 -> (N,) float32, or int64 for integers."""
+        key = keys.of_seed(self.name) if self.is_of_seed else keys.of_epoch(self.name)
+        return (uniform if self.is_uniform else _whole)(~key if self.is_inverted else key, index)
+
+
+_TABLE_BYTES = 2**24
+
+
+@define
+class DrawTable:
+    """The random numbers of an epoch for all images, drawn at once: a step only looks up those of its images.
+
+    Drawing takes 16 operations for each purpose, and looking up takes one; on a GPU, each is a kernel. A purpose gets a
+    row when a step asks for it first. `begin_epoch` draws all rows again, in place, so recorded steps read the new
+    ones. No more than `most_bytes` are used; further purposes are drawn in each step.
+    """
+
+    images: int
+    device: torch.device
+    most_bytes: int = _TABLE_BYTES
+    _rows: dict[Purpose, Tensor] = field(factory=dict, init=False)  # (images,) each
+
+    def begin_epoch(self, keys: Keys) -> None:
+        """Replace all rows with the numbers of an epoch."""
+        if self._rows:
+            index = torch.arange(self.images, device=self.device)
+            for purpose, row in self._rows.items():
+                row.copy_(purpose.draw(keys, index))
+
+    def row(self, purpose: Purpose, keys: Keys) -> Tensor | None:
+        """The numbers for a purpose in the epoch of `keys`: (images,). None if they aren't in the table."""
+        row = self._rows.get(purpose)
+        if row is None and self._has_room:
+            row = self._rows[purpose] = purpose.draw(keys, torch.arange(self.images, device=self.device))
+        return row
+
+    @property
+    def _has_room(self) -> bool:
+        if self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+            return False  # a replay would draw the row again in each step
+        used = sum(row.nbytes for row in self._rows.values())
+        return used + 8 * self.images <= self.most_bytes
+
+
+@frozen
 class Draws:
     """The random numbers of one augmentation for the images at `index`, (N,) int64.
 
-    `stage` is the augmentation's position and name. Numbers for different purposes are independent.
+    `stage` is the augmentation's position and name. Numbers for different purposes are independent. `table` has those
+    of all images, if it is given; the numbers are the same without it.
     """
 
     keys: Keys
     stage: str
     index: Tensor
-
-    def key(self, purpose: str = "") -> int | Tensor:
-        """The key for a purpose of this augmentation."""
-        return self.keys.of_epoch(self._purpose(purpose))
+    table: DrawTable | None = None
 
     def uniform(self, purpose: str = "") -> Tensor:
         """A number in [0, 1) for each image: (N,) float32."""
-        return uniform(self.key(purpose), self.index)
+        return self._drawn(Purpose(self._name(purpose)))
 
-    def integers(self, count: int | Tensor, purpose: str = "") -> Tensor:
-        """An integer in [0, count) for each image: (N,) int64."""
-        return integers(self.key(purpose), self.index, count)
+    def integers(self, count: int | Tensor, purpose: str = "", *, is_second: bool = False) -> Tensor:
+        """An integer in [0, count) for each image: (N,) int64; `is_second` are other ones for the same purpose."""
+        return self._drawn(Purpose(self._name(purpose), is_uniform=False, is_inverted=is_second)) % count
 
     def uniform_in_all_epochs(self, purpose: str = "") -> Tensor:
         """A number in [0, 1) for each image, the same in all epochs: (N,) float32."""
-        return uniform(self.keys.of_seed(self._purpose(purpose)), self.index)
+        return self._drawn(Purpose(self._name(purpose), is_of_seed=True))
 
-    def _purpose(self, purpose: str) -> str:
+    def _drawn(self, purpose: Purpose) -> Tensor:
+        row = self.table.row(purpose, self.keys) if self.table else None
+        return purpose.draw(self.keys, self.index) if row is None else row.index_select(0, self.index)
+
+    def _name(self, purpose: str) -> str:
         return f"{self.stage} {purpose}".rstrip()
 
 

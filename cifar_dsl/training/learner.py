@@ -88,6 +88,7 @@ class Learner:
     outputs: tuple[TrainedOutput, ...] = field(init=False)  # the network's, then those of exits
     chooser: Chooser | None = field(init=False)
     _inputs: StepInputs = field(init=False)
+    _table: draws.DrawTable = field(init=False)
     _generator: Generator = field(init=False)
     _optimizers: Optimizers = field(init=False)
     _resize: Resize | None = field(init=False)
@@ -133,6 +134,7 @@ class Learner:
         self._sam = make_sam(self.recipe.perturb)
         self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
         self._inputs = self.engine.new_inputs(self._seed_of_images)
+        self._table = draws.DrawTable(len(self.images), device)
         self._generator = Generator(device)
         self.loss_sum = new_sum(device)
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
@@ -191,6 +193,7 @@ class Learner:
         tables = [part.hyperparameters(epoch) for part in (self._optimizers, self._averages, self._drops)]
         hyperparameters = [list(chain(*rows)) for rows in zip(*tables, strict=True)]
         self._inputs.begin_epoch(epoch, order, hyperparameters, self.steps_done, self.steps_done * plan.images_per_step)
+        self._table.begin_epoch(self._inputs.keys)
         if self.steps_done == 0:
             self.loss_sum.zero_()
             self.correct.zero_()
@@ -252,7 +255,8 @@ class Learner:
         images = len(index)
         with self.span("data"):
             chain, has_teacher = self.recipe.augment, self.teacher is not None
-            batch = augmented(self.images, index, chain, self._inputs.keys, self.epoch, keeps_values=has_teacher)
+            keys = self._inputs.keys
+            batch = augmented(self.images, index, chain, keys, self.epoch, keeps_values=has_teacher, table=self._table)
         with self.span("forward"), precision(self.recipe, self.device):
             taught = self.teacher(batch.values) if self.teacher and batch.values is not None else None
             returned = self.module(batch.images)

@@ -10,6 +10,7 @@ import torch
 from cifar_dsl.foundation.errors import StoppedError
 from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.runs import EpochMetrics, ExitMetrics
+from cifar_dsl.training.convolutions import tuned_convolutions
 from cifar_dsl.training.engines import Engine, has_random_layers
 from cifar_dsl.training.evaluation import EvaluationResult, Evaluator, evaluate_together
 from cifar_dsl.training.events import StepsDone
@@ -75,7 +76,13 @@ class _Fit:
         if len(self.learners) > 1 and has_random_layers(first.graph):
             for learner in self.learners:
                 learner.share_generator()
-        with generators_preserved(first.device), float32_products(first.device), self._engine.running():
+        device, steps = first.device, first.plan.steps_until(first.plan.epochs)
+        with (
+            generators_preserved(device),
+            float32_products(device),
+            tuned_convolutions(device, steps),
+            self._engine.running(),
+        ):
             while self.learners and first.epoch <= first.plan.epochs_begun:
                 self._train_epoch()
                 self._finish_epoch()

@@ -21,7 +21,7 @@ from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
 from cifar_dsl.training.augmentation.moves import MOVES
 from cifar_dsl.training.augmentation.policies import POLICIES
-from cifar_dsl.training.draws import DeviceKeys, HostKeys
+from cifar_dsl.training.draws import DeviceKeys, Draws, DrawTable, HostKeys
 
 SEED, EPOCH = 5, 3
 OF_ONE_SIZE = [name for name in AUGMENTATIONS if name != "resize"]  # the other one is in test_resizing.py
@@ -266,6 +266,37 @@ def test_keys_on_the_device_give_the_same_random_numbers(stage):
         keys.begin_epoch(epoch)
         expected = augmented_batch(images(), index, (stage,), HostKeys(SEED, epoch))
         assert torch.equal(augmented_batch(images(), index, (stage,), keys).images, expected.images)
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [*([one] for one in MOVED), [CROP, change("flip"), change("cutout", size=3)], [NOISE, change("mixup")]],
+    ids=str,
+)
+@pytest.mark.parametrize("make", [HostKeys, DeviceKeys], ids=["host", "device"])
+def test_draws_for_a_whole_epoch_give_the_same_images(chain, make):
+    picture, index = images(), torch.tensor([7, 3, 39, 3])
+    table = DrawTable(len(picture), torch.device("cpu"))
+    addresses = set()
+    on_device = DeviceKeys(SEED, torch.device("cpu"))
+    for epoch in (1, 2, 3):
+        on_device.begin_epoch(epoch)
+        keys = on_device if make is DeviceKeys else HostKeys(SEED, epoch)
+        table.begin_epoch(keys)
+        expected = augmented_batch(picture, index, tuple(chain), HostKeys(SEED, epoch))
+        assert torch.equal(augmented_batch(picture, index, tuple(chain), keys, table=table).images, expected.images)
+        addresses.add(tuple(row.data_ptr() for row in table._rows.values()))
+    assert len(addresses) == 1  # where a recorded step finds them
+    assert addresses != {()}
+
+
+def test_a_full_table_leaves_draws_to_the_steps():
+    table = DrawTable(40, torch.device("cpu"), most_bytes=2 * 8 * 40)
+    keys, index = HostKeys(SEED, EPOCH), torch.arange(5)
+    drawn = Draws(keys, "any", index, table)
+    for purpose in "abc":
+        assert torch.equal(drawn.integers(1000, purpose), Draws(keys, "any", index).integers(1000, purpose))
+    assert len(table._rows) == 2
 
 
 NEEDED = {"color_jitter": {"hue": 0.1}, "resize": {"at": (0,), "sizes": ((5, 6),)}}

@@ -12,7 +12,8 @@ from helpers.tolerances import FLOAT32, FLOAT64, HALF, SAME_FORMULA, TRAINED
 from helpers.training import CPU, Outcome, fitted, meaning, without_idle_biases
 from torch import Tensor, nn
 
-from cifar_dsl.training import draws
+from cifar_dsl.training import draws, loop
+from cifar_dsl.training.convolutions import tuned_convolutions
 from cifar_dsl.training.evaluation import evaluate
 from cifar_dsl.training.generators import generators_preserved
 from cifar_dsl.training.images import load_images
@@ -275,6 +276,18 @@ def test_progress_counts_every_step_of_every_epoch():
     counted = [(p.epoch, p.epochs, p.step, p.steps) for p in outcome.steps]
     assert counted == [(epoch, 3, step, 4) for epoch in (1, 2, 3) for step in (1, 2, 3, 4)]
     assert [m.epoch for m in outcome.metrics] == [1, 2, 3]
+
+
+def test_a_training_asks_cudnn_once_for_all_of_its_steps(monkeypatch):
+    asked = []
+
+    def noted(device: torch.device, steps: int):
+        asked.append((device, steps))
+        return tuned_convolutions(device, steps)
+
+    monkeypatch.setattr(loop, "tuned_convolutions", noted)
+    outcome = train()
+    assert asked == [(CPU, len(outcome.steps))]
 
 
 def test_the_recorded_rate_is_that_of_the_last_step():

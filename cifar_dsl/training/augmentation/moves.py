@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cifar_dsl.training import draws
+from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.training.draws import Draws
 
 BLACK, MEAN, NOISE = -1, -2, -3
@@ -25,18 +25,23 @@ def identity_map(count: int, height: int, width: int, device: torch.device) -> T
 def crop(source: Tensor, drawn: Draws, *, padding: int, mode: str) -> Tensor:
     """Crop a random window from the padded image."""
     _, height, width = source.shape
-    key, index = drawn.key(), drawn.index
-    top = draws.integers(key, index, 2 * padding + 1) - padding
-    left = draws.integers(~key, index, 2 * padding + 1) - padding
-    rows = torch.arange(height, device=index.device) + top[:, None]  # (N, H)
-    columns = torch.arange(width, device=index.device) + left[:, None]
+    top = drawn.integers(2 * padding + 1) - padding
+    left = drawn.integers(2 * padding + 1, is_second=True) - padding
+    rows = torch.arange(height, device=source.device) + top[:, None]  # (N, H)
+    columns = torch.arange(width, device=source.device) + left[:, None]
     if mode == "reflect":
-        rows, columns = reflected(rows, height), reflected(columns, width)
+        return _window(source, reflected(rows, height), reflected(columns, width))
     is_outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
-    inside_rows = rows.clamp(0, height - 1)[:, :, None].expand(-1, -1, width)
-    inside_columns = columns.clamp(0, width - 1)[:, None, :].expand(-1, height, -1)
-    window = source.gather(1, inside_rows).gather(2, inside_columns)
+    window = _window(source, rows.clamp(0, height - 1), columns.clamp(0, width - 1))
     return window.masked_fill(is_outside, BLACK)
+
+
+def _window(source: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """The rows, (N, H), and columns, (N, W), of source maps (N, H, W)."""
+    _, height, width = source.shape
+    return source.gather(1, rows[:, :, None].expand(-1, -1, width)).gather(
+        2, columns[:, None, :].expand(-1, height, -1)
+    )
 
 
 def translate(source: Tensor, drawn: Draws, *, pixels: int, mode: str) -> Tensor:
@@ -62,9 +67,8 @@ def _mirrored(source: Tensor, is_flipped: Tensor) -> Tensor:
 def cutout(source: Tensor, drawn: Draws, *, size: int, fill: str) -> Tensor:
     """Fill a square around a random pixel, clipped at the border."""
     _, height, width = source.shape
-    key, index = drawn.key(), drawn.index
-    top = draws.integers(key, index, height) - size // 2
-    left = draws.integers(~key, index, width) - size // 2
+    top = drawn.integers(height) - size // 2
+    left = drawn.integers(width, is_second=True) - size // 2
     return source.masked_fill(rectangle(height, width, top, left, top + size, left + size), _FILLS[fill])
 
 
@@ -117,3 +121,9 @@ MOVES: dict[str, Callable[..., Tensor]] = {
     "cutout": cutout,
     "random_erasing": random_erasing,
 }
+
+
+def leaves_gaps(move: Augmentation) -> bool:
+    """Whether a pixel can be left without a source."""
+    arguments = move.arguments()
+    return "fill" in arguments or arguments.get("mode", "reflect") != "reflect"

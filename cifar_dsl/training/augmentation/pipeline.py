@@ -9,9 +9,9 @@ from cifar_dsl.ir.recipe import Augmentation
 from cifar_dsl.operations.recipe.augmentation import resizing
 from cifar_dsl.training.augmentation.changes import CHANGES
 from cifar_dsl.training.augmentation.mixtures import MIXTURES
-from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, identity_map
+from cifar_dsl.training.augmentation.moves import BLACK, MEAN, MOVES, NOISE, identity_map, leaves_gaps
 from cifar_dsl.training.augmentation.policies import POLICIES
-from cifar_dsl.training.draws import Draws, Keys
+from cifar_dsl.training.draws import Draws, DrawTable, Keys
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.losses import one_hot
 
@@ -41,14 +41,16 @@ def augmented(
     epoch: int = 1,
     *,
     keeps_values: bool = False,
+    table: DrawTable | None = None,
 ) -> Batch:
     """The training images at `index`, (N,) int64, augmented by the chain and normalized.
 
-    `epoch`, counted from 1, decides their size, if the chain resizes them; `keys` all draws.
+    `epoch`, counted from 1, decides their size, if the chain resizes them; `keys` all draws, which `table` has for all
+    images at once.
     """
     resize = resizing(chain)
     whole = tuple(one for one in chain if one is not resize)
-    values, parts = _Pipeline(images, whole, keys).run(index, len(whole)) if whole else (images.at(index), None)
+    values, parts = _Pipeline(images, whole, keys, table).run(index, len(whole)) if whole else (images.at(index), None)
     inputs = images.normalized(values)
     if resize:
         inputs = resized(inputs, resize.size_in(epoch))
@@ -69,13 +71,14 @@ class _Pipeline:
     images: Images
     chain: tuple[Augmentation, ...]
     keys: Keys
+    table: DrawTable | None
 
     def run(self, index: Tensor, stages: int) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """Apply the first `stages` augmentations. Returns values (N, H, W, C), 0 to 255, and `Batch.parts`."""
         last = self.chain[stages - 1]
         if last.name not in MIXTURES:
             return self._unmixed(index, stages), None
-        drawn = self._draws(stages - 1, index)
+        drawn = self._draws(stages - 1, index, self.table)
         partners = drawn.integers(len(self.images), "partner")
         (own, own_parts), (other, other_parts) = self._parts(index, stages - 1), self._parts(partners, stages - 1)
         values, share = MIXTURES[last.name](own.float(), other.float(), drawn, **last.arguments())
@@ -109,7 +112,7 @@ class _Pipeline:
 
     def _changed(self, values: Tensor, index: Tensor, place: int) -> Tensor:
         """Apply an augmentation that changes values, or bytes if it is a policy: (N, H, W, C)."""
-        change, drawn = self.chain[place], self._draws(place, index)
+        change, drawn = self.chain[place], self._draws(place, index, self.table)
         if change.name in POLICIES:
             pixels = values.round().to(torch.uint8) if values.is_floating_point() else values
             return POLICIES[change.name](pixels, drawn, **change.arguments())
@@ -121,13 +124,16 @@ class _Pipeline:
         source = identity_map(len(index), height, width, index.device)
         for place in places:
             move = self.chain[place]
-            source = MOVES[move.name](source, self._draws(place, index), **move.arguments())
+            source = MOVES[move.name](source, self._draws(place, index, self.table), **move.arguments())
         if values is None:
             pixels, image = self.images.rows, index
         else:
             pixels, image = values.flatten(0, 2), torch.arange(len(index), device=index.device)
-        rows = source.clamp(min=0) + (image * (height * width))[:, None, None]
+        has_gaps = any(leaves_gaps(self.chain[place]) for place in places)
+        rows = (source.clamp(min=0) if has_gaps else source) + (image * (height * width))[:, None, None]
         gathered = pixels.index_select(0, rows.flatten()).view(len(index), height, width, channels)
+        if not has_gaps:
+            return gathered
         gathered = gathered.masked_fill((source == BLACK)[..., None], 0)
         fills = {self.chain[place].arguments().get("fill") for place in places}
         if "mean" in fills:
@@ -141,7 +147,7 @@ class _Pipeline:
         """A random byte for every pixel and channel: (N, H, W, C) int64."""
         shape = self.images.pixels.shape[1:]
         elements = index[:, None] * shape.numel() + torch.arange(shape.numel(), device=index.device)
-        return self._draws(place, elements).integers(256, "noise").view(len(index), *shape)
+        return self._draws(place, elements, None).integers(256, "noise").view(len(index), *shape)
 
-    def _draws(self, place: int, index: Tensor) -> Draws:
-        return Draws(self.keys, f"augment {place} {self.chain[place].name}", index)
+    def _draws(self, place: int, index: Tensor, table: DrawTable | None) -> Draws:
+        return Draws(self.keys, f"augment {place} {self.chain[place].name}", index, table)
