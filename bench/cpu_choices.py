@@ -86,7 +86,7 @@ def _without(side: str) -> AbstractContextManager[object]:
     from torch.nn import Conv2d
 
     from cifar_dsl.training.images import Images, normalized
-    from cifar_dsl.training.lowering.cpu_modules import SummedBiasConv2d
+    from cifar_dsl.training.lowering.training_modules import SummedBiasConv2d
 
     match side:
         case "memory given back":

@@ -11,7 +11,7 @@ loops       an epoch of baseline.arch: the usual loop, a tuned usual one, images
 seeds       seeds of baseline.arch, one after another and side by side
 memory      the estimate against the peak
 resnet18    an epoch of the zoo's ResNet-18: the usual loop (that of kuangliu/pytorch-cifar, if named), ours, in bf16
-choices     an epoch of airbench94.arch with all that makes it fast, and without or with each in turn
+choices     an epoch of airbench94.arch or baseline.arch with what makes it fast, and with each choice reversed
 compiled    `torch.compile` against eager steps: equal results, and the time of an epoch
 """
 
@@ -55,7 +55,8 @@ _PACKAGES += ("rich", "safetensors", "scipy")
 _TOGETHER = 16  # seeds
 _SIDES: tuple[str, ...] = ("usual", "usual, tuned", "resident", "ours", "ours, eager", "ours, compiled")
 _SIDES += ("seeds together", "resnet18", "resnet18 in bf16", "resnet18 usual")
-_CHOICES = ("airbench", "muon one by one", "draws in steps", "cudnn timed")
+_CHOICES: tuple[str, ...] = ("airbench", "muon one by one", "draws in steps", "cudnn timed")
+_CHOICES += ("baseline", "baseline, activation first", "baseline, cudnn timed")
 _SIDES += _CHOICES
 
 
@@ -287,21 +288,28 @@ def _choices(part: _Part) -> None:
 
 
 def _chosen(part: _Part) -> Callable[[], float]:
-    """An epoch of airbench94 with what is chosen, or with one choice reversed."""
+    """An epoch with what is chosen, or with one choice reversed."""
     import torch
     from loops import ours
 
     from cifar_dsl.training import muon
     from cifar_dsl.training.draws import DrawTable
+    from cifar_dsl.training.lowering import torch_module
 
     match part.options.side:
         case "muon one by one":
             mock.patch.object(muon, "_TOGETHER", 0).start()
         case "draws in steps":
             mock.patch.object(DrawTable, "row", return_value=None).start()
-        case "cudnn timed":
+        case "baseline, activation first":
+            mock.patch.object(torch_module, "pooled_first", return_value={}).start()
+        case "cudnn timed" | "baseline, cudnn timed":
             torch.backends.cudnn.benchmark = True
-    return ours(_AIRBENCH94, part.size(50_000, 128), part.size(2000, 64), part.device)
+    if part.options.side.startswith("baseline"):
+        return ours(_BASELINE, part.size(50_000, 32), part.size(64, 16), part.device)
+    # A CPU may have no instructions for bfloat16.
+    precision = ("train.precision=fp32",) if part.options.quick else ()
+    return ours(_AIRBENCH94, part.size(50_000, 8), part.size(2000, 8), part.device, *precision)
 
 
 def _compiled(part: _Part) -> None:
@@ -406,7 +414,7 @@ _PARTS: tuple[tuple[str, Callable[[_Part], None], float, float], ...] = (
     ("seeds", _seeds, 60, 20),
     ("memory", _memory, 45, 15),
     ("resnet18", _resnet18, 90, 40),
-    ("choices", _choices, 60, 30),
+    ("choices", _choices, 90, 40),
     ("compiled", _compiled, 90, 40),
 )
 

@@ -33,6 +33,8 @@ RATIOS = (
     Ratio("choices", "muon one by one", "airbench", 1),
     Ratio("choices", "draws in steps", "airbench", 1),
     Ratio("choices", "airbench", "cudnn timed", 1),
+    Ratio("choices", "baseline, activation first", "baseline", 1),
+    Ratio("choices", "baseline", "baseline, cudnn timed", 1),
 )
 
 

@@ -18,7 +18,7 @@ from cifar_dsl.analysis.reordering import pooled_first
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
-from cifar_dsl.training.lowering import chance_modules, cpu_modules, modules, pattern_modules, weight_modules
+from cifar_dsl.training.lowering import chance_modules, modules, pattern_modules, training_modules, weight_modules
 from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize
 
 # By the key that an operation is lowered to.
@@ -117,10 +117,8 @@ def build_module(graph: Graph, name: str, seed: int) -> Network:
 
 
 def build_training_module(graph: Graph, name: str, seed: int, device: torch.device) -> Network:
-    """As `build_module`, for training on a device: a CPU has layers that take less time, with the same tensors."""
-    if device.type != "cpu":
-        return build_module(graph, name, seed)
-    return _built(_Builder(graph, MODULES | cpu_modules.modules_for_cpu(), pooled_first(graph)), name, seed)
+    """As `build_module`, for training on a device, with layers that take less time there and have the same tensors."""
+    return _built(_Builder(graph, MODULES | training_modules.modules_for(device), pooled_first(graph)), name, seed)
 
 
 def _built(builder: "_Builder", name: str, seed: int) -> Network:

@@ -1,4 +1,4 @@
-"""The module that trains on a CPU has the tensors, outputs and gradients of the ordinary one."""
+"""The module that trains has the tensors, outputs and gradients of the ordinary one."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from cifar_dsl.analysis.reordering import pooled_first
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.ir import Graph
 from cifar_dsl.operations.layers.base import LAYERS
-from cifar_dsl.training.lowering.cpu_modules import PooledFirst, SummedBiasConv2d
 from cifar_dsl.training.lowering.torch_module import Network, build_module, build_training_module
+from cifar_dsl.training.lowering.training_modules import PooledFirst, SummedBiasConv2d
 
 SPECS = Path(__file__).parents[3] / "specs"
 
@@ -58,8 +58,9 @@ def test_the_specs_of_the_speed_page_train_with_the_faster_layers(monkeypatch, n
     assert kinds.count(PooledFirst) == sum(node.operation.name == "maxpool" for node in graph.nodes) > 0
     assert kinds.count(SummedBiasConv2d) == sum(node.operation.name == "conv" for node in graph.nodes) > 0
     assert list(module.state_dict()) == list(build_module(graph, name, 0).state_dict())
-    ordinary = build_training_module(graph, name, 0, torch.device("cuda"))
-    assert not {PooledFirst, SummedBiasConv2d} & {type(layer) for layer in ordinary.modules()}
+    kinds = {type(layer) for layer in build_training_module(graph, name, 0, torch.device("cuda")).modules()}
+    assert {PooledFirst, nn.Conv2d} <= kinds
+    assert SummedBiasConv2d not in kinds
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
     kinds = {type(layer) for layer in build_training_module(graph, name, 0, CPU).modules()}
     assert {PooledFirst, nn.Conv2d} <= kinds
@@ -141,7 +142,7 @@ def test_a_summed_bias_changes_nothing_but_the_order_of_its_sum(convolution):
 def test_a_summed_bias_needs_a_bias_in_training_and_float32(monkeypatch):
     """Frozen biases, tests, half precision and compiled networks use torch's own convolution."""
     calls = []
-    summed = "cifar_dsl.training.lowering.cpu_modules._SummedBias.apply"
+    summed = "cifar_dsl.training.lowering.training_modules._SummedBias.apply"
     monkeypatch.setattr(summed, lambda *arguments: calls.append(1) or torch.conv2d(*arguments[:3]))
     x = torch.randn(2, 3, 32, 32)
     for model, count in (("conv(4, 3)", 1), ("conv(4, 3, frozen=all)", 0), ("conv(4, 3, bias=false)", 0)):

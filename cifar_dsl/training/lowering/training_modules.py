@@ -1,4 +1,4 @@
-"""Modules that take less time than torch's for the same numbers, when a network trains on a CPU.
+"""Modules that take less time than torch's for the same numbers, when a network trains.
 
 They have the same tensors by the same names. `Spec.build` and exports use the ordinary ones.
 """
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from cifar_dsl.foundation.records import frozen
 
 
-def modules_for_cpu() -> dict[str, type[nn.Module]]:
-    """The modules that this processor trains with, by the key or the name in torch that a layer is lowered to."""
+def modules_for(device: torch.device) -> dict[str, type[nn.Module]]:
+    """The modules that a device trains with, by the key or the name in torch that a layer is lowered to."""
     modules: dict[str, type[nn.Module]] = {"pooled_first": PooledFirst}
-    if torch.backends.cpu.get_cpu_capability() == "AVX2":
+    if device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
         modules["torch.nn.Conv2d"] = SummedBiasConv2d
     return modules
 
