@@ -11,7 +11,7 @@ _LEAST_STEPS = 1000
 
 @contextmanager
 def tuned_convolutions(device: torch.device, steps: int) -> Iterator[None]:
-    """The context in which a training of so many steps chooses algorithms: by timing them, if that pays for itself.
+    """The context in which a training of `steps` steps chooses algorithms: by timing them, if that pays for itself.
 
     cuDNN times its candidates for each shape in the first step that has it, which is never a recorded one, and keeps
     the fastest. Shorter trainings use its heuristics. Whatever the process had set before doesn't count.
