@@ -124,6 +124,13 @@ class RunOptions:
         metavar="N",
         minimum=0,
     )
+    checkpoint_seconds: int = option(
+        "Save no checkpoint within N seconds of the last one, except at the end.",
+        0,
+        group=RUNS,
+        metavar="N",
+        minimum=0,
+    )
     keep_last: int = option("Number of checkpoints to keep during training.", 2, group=RUNS, minimum=1)
     wait: bool = option("Wait while another process trains the same run.", False, group=RUNS)
     retrain: bool = option(

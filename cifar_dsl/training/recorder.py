@@ -25,7 +25,8 @@ from cifar_dsl.training.weights import packed
 class Recorder:
     """Writes the training of `learner` to disk with `writer`.
 
-    It saves a checkpoint every `checkpoint_every` epochs (0: never). `listener` receives checkpoints and epochs once
+    It saves a checkpoint every `checkpoint_every` epochs (0: never), but none within `checkpoint_seconds` of the last
+    one or of the start, except after the last epoch. `listener` receives checkpoints and epochs once
     they are on disk. `energy_j` returns the energy that this process has used for the training, in joules, or None if
     that is unknown. `prepared_s` is the time that this process has spent on the training before, in seconds.
     `sizes` are those of the training images.
@@ -39,6 +40,7 @@ class Recorder:
     sizes: tuple[TrainingSize, ...]
     listener: Listener
     checkpoint_every: int = 1
+    checkpoint_seconds: int = 0
     energy_j: Callable[[], float | None] = field(default=lambda: None, init=False)
     prepared_s: float = field(default=0.0, init=False)
     has_diverged: bool = field(default=False, init=False)
@@ -47,6 +49,7 @@ class Recorder:
     _test_result: EvaluationResult | None = field(default=None, init=False)  # after the last epoch
     _best_file: bytes = field(default=b"", init=False)
     _begun: float = field(factory=time.perf_counter, init=False)
+    _saved: float = field(factory=time.perf_counter, init=False)  # when the last checkpoint was, or training began
     _time_before_s: float = field(default=0.0, init=False)  # by earlier processes, which were interrupted
     _energy_before_j: float | None = field(default=0.0, init=False)  # by the same processes
 
@@ -88,13 +91,21 @@ class Recorder:
         self._test_result = epoch.test
         self._update_best(epoch)
         learner = self.learner
-        is_last = self.is_over or learner.epoch > learner.plan.epochs_begun
-        if self.checkpoint_every and (is_last or (learner.epoch - 1) % self.checkpoint_every == 0):
+        if self._is_checkpoint_due:
             self.save_checkpoint()
         self.writer.add_epoch(epoch.metrics)
         self.listener(EpochEnded(learner.seed, epoch.metrics, learner.plan.images_in(epoch.metrics.epoch)))
         if self._has_stopped_early:
             self._note(f"{learner.name} seed {learner.seed} stops early, after epoch {epoch.metrics.epoch}")
+
+    @property
+    def _is_checkpoint_due(self) -> bool:
+        """Whether to save a checkpoint after the recorded epoch."""
+        learner = self.learner
+        if not self.checkpoint_every or self.is_over or learner.epoch > learner.plan.epochs_begun:
+            return bool(self.checkpoint_every)
+        has_waited = time.perf_counter() - self._saved >= self.checkpoint_seconds
+        return has_waited and (learner.epoch - 1) % self.checkpoint_every == 0
 
     def _update_best(self, epoch: EpochResult) -> None:
         if epoch.validation is None:
@@ -111,6 +122,7 @@ class Recorder:
             learner, self._metrics, self._total_time_s, self._best, self._best_file, self._total_energy_j
         )
         self.writer.add_checkpoint(learner.epoch, learner.steps_done, content)
+        self._saved = time.perf_counter()
         self.listener(CheckpointSaved(learner.seed, learner.epoch, learner.steps_done))
 
     @property

@@ -133,6 +133,7 @@ def train_runs(
                 analysis.training_sizes,
                 listener,
                 options.checkpoint_every,
+                options.checkpoint_seconds,
             )
             recorder.prepared_s = whitening.time_s if whitening else 0.0
             if are_interrupted[seed]:

@@ -2,14 +2,18 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.tolerances import FLOAT64
 
 import cifar_dsl
+from cifar_dsl.training import recorder
 from cifar_dsl.training.datasets import load_dataset
 from cifar_dsl.training.device import choose_device
+from cifar_dsl.training.events import CheckpointSaved, EpochEnded
 from cifar_dsl.training.provenance import commit_of, this_machine
 from cifar_dsl.training.weights import evaluate_run
 
@@ -85,3 +89,38 @@ def test_the_only_batch_of_an_epoch_can_not_be_dropped(tiny, pictures, tmp_path)
     with pytest.raises(cifar_dsl.SpecError, match="60 training images"):
         cifar_dsl.train(tiny, data=f"npz:{pictures}", overrides=overrides, device="cpu", runs=tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6]),
+        ({"checkpoint_seconds": 1500}, [3, 5, 6]),  # 2,000 seconds after the start and after the first one; the last
+        ({"checkpoint_seconds": 1500, "checkpoint_every": 4}, [4, 6]),
+        ({"checkpoint_seconds": 1500, "checkpoint_every": 0}, []),
+    ],
+    ids=str,
+)
+def test_checkpoints_wait_for_epochs_and_for_seconds(tiny, pictures, tmp_path, monkeypatch, options, expected):
+    clock = time.perf_counter() + 100  # later than the start, which has the real one
+    monkeypatch.setattr(recorder, "time", SimpleNamespace(perf_counter=lambda: clock))
+    saved, done = [], 0
+
+    def listen(event: object) -> None:
+        nonlocal clock, done
+        match event:
+            case CheckpointSaved():
+                saved.append(done + 1)
+            case EpochEnded():
+                clock, done = clock + 1000, done + 1
+
+    cifar_dsl.train(
+        tiny,
+        data=f"npz:{pictures}",
+        overrides=("train.epochs=6",),
+        device="cpu",
+        runs=tmp_path / "runs",
+        listener=listen,
+        **options,
+    )
+    assert saved == expected
