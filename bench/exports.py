@@ -9,6 +9,7 @@ versions; otherwise it lists them as not measured.
 
 import argparse
 import re
+import textwrap
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -31,14 +32,17 @@ The largest difference of the scores of each export from those of the network, a
 describes it: for batches of 7 and 1 images, with statistics that have seen data. `pytorch` and `pt2` must be 0. `onnx`
 is a share of the largest score: at most 1e-5, or twice the rounding error of torch itself if larger. `lines` counts
 those of the printed file. Seconds are CPU time of one core for an export with its check, without the import of torch;
-they were measured on a busy machine, and tell the order only. An asterisk marks what was measured before the last
-change of the printer, with the same version of torch.
+they were measured on a busy machine, and tell the order only.
 
-`python bench/exports.py` writes this page ({versions}). {missing}
+`python bench/exports.py` writes this page ({versions}).
+
+{told}
 
 | spec | lines | pytorch | s | pt2 | s | onnx | s |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 """
+_MARKED = "An asterisk marks what was measured before the last change of the printer, with the same version of torch."
+_WIDTH = 120  # of lines of the page
 COLUMNS = ("lines", "pytorch", "pytorch_s", "pt2", "pt2_s", "onnx", "onnx_s")
 Row = dict[str, str]
 
@@ -81,8 +85,11 @@ def page_of(rows: dict[str, Row], names: list[str], versions: str) -> str:
         for form in FORMATS
         if (absent := [name for name in names if form not in rows.get(name, {})])
     ]
-    told = f"Not measured: {'; '.join(missing)}." if missing else f"It has all {len(names)} specs."
-    return HEAD.format(versions=versions, missing=told) + "\n".join(lines) + "\n"
+    told = [f"Not measured: {'; '.join(missing)}." if missing else f"It has all {len(names)} specs."]
+    if any("*" in text for row in cells.values() for text in row):
+        told.append(_MARKED)
+    paragraph = textwrap.fill(" ".join(told), _WIDTH, break_on_hyphens=False)
+    return HEAD.format(versions=versions, told=paragraph) + "\n".join(lines) + "\n"
 
 
 def main() -> None:

@@ -226,7 +226,7 @@ def test_a_spec_trained_on_a_file_asks_where_it_lies(tiny, pictures):
     assert open_data(spec) == (spec, dataset)
     with pytest.raises(DataError, match="needs an array file, whose path isn't in the spec") as caught:
         open_data(spec_of_text(spec.text, tiny))
-    assert caught.value.help == ("pass the path: --data npz:PATH",)
+    assert caught.value.help == ("pass its path as the dataset: npz:PATH",)
 
 
 def test_a_spec_is_loaded_for_a_dataset_and_keeps_it(make_spec, tiny, make_pictures, tmp_path):
@@ -320,3 +320,25 @@ def test_training_computes_gradients_wherever_it_is_called(train, context, tmp_p
         run = train()
         assert not torch.is_grad_enabled()
     assert run.weights.read_bytes() == expected.weights.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda spec: spec.train(epoch=3), TypeError, r"^train\(\) got .* argument 'epoch'; did you mean 'epochs'\?$"),
+        (lambda spec: spec.train(bogus=3), TypeError, r"^train\(\) got an unexpected keyword argument 'bogus'$"),
+        (lambda spec: cifar_dsl.train(spec, thread=3), TypeError, r"^train\(\) .* did you mean 'threads'\?$"),
+        (lambda spec: cifar_dsl.compare([spec], seed=3), TypeError, r"^compare\(\) .* did you mean 'seeds'\?$"),
+        (lambda spec: spec.train(seed="a"), cifar_dsl.UserError, "seed is 'a', but must be an integer"),
+        (lambda spec: spec.train(seed=-1), cifar_dsl.UserError, "seed is -1, but must be an integer of at least 0"),
+        (lambda spec: spec.train(threads="a"), cifar_dsl.UserError, "threads is 'a', but must be a number"),
+        (lambda _: cifar_dsl.data(3), cifar_dsl.UserError, "data takes the name of a dataset"),
+        (lambda _: cifar_dsl.from_torch(3, (3, 32, 32)), cifar_dsl.UserError, "takes a torch.nn.Module, not a int"),
+        (lambda spec: cifar_dsl.from_torch(spec.build(), "3x8x8"), cifar_dsl.UserError, "must be the shape of an image"),
+        (lambda spec: cifar_dsl.from_torch(spec.build(), (1, 3, 8, 8)), cifar_dsl.UserError, "without the batch"),
+    ],
+)
+def test_wrong_arguments_are_named_as_the_caller_wrote_them(tiny, call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call(cifar_dsl.load(tiny))
+    assert "--" not in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])  # options of the shell

@@ -174,7 +174,7 @@ def test_errors_are_shown_in_a_notebook_without_a_traceback(make_spec) -> None:
     assert error.value._render_traceback_() == [
         "UserError: there is no dataset `cifar1`",
         "help: did you mean `cifar10`?",
-        "help: pass an array file by its path: --data npz:PATH",
+        "help: pass an array file by its path: npz:PATH",
     ]
 
 

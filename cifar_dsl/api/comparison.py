@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import cattrs
 
+from cifar_dsl.api.arguments import run_options
 from cifar_dsl.api.run import Run
 from cifar_dsl.api.specs import PathLike, Spec, load
 from cifar_dsl.api.training import train_one
@@ -101,7 +102,7 @@ def compare(
 
     if seeds < 1:
         raise UserError(f"seeds is {seeds}, but must be at least 1")
-    chosen = RunOptions(**options)
+    chosen = run_options(options, compare)
     entries = []
     for name, item in _named(specs, data):
         if isinstance(item, Run):

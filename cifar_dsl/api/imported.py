@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cifar_dsl.api.arguments import image_shape
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 
 if TYPE_CHECKING:
@@ -53,8 +55,11 @@ def from_torch(module: "nn.Module", input: Sequence[int], name: str = "imported"
     Compares the scores of both. Raises UserError if torch can't trace the module, the language can't say it, or the
     scores differ.
     """
-    from cifar_dsl.importing.importer import import_module
-    from cifar_dsl.ir import Shape
+    from torch import nn
 
-    imported = import_module(module, Shape(tuple(input)), name)
+    from cifar_dsl.importing.importer import import_module
+
+    if not isinstance(module, nn.Module):
+        raise UserError(f"from_torch takes a torch.nn.Module, not a {type(module).__name__}")
+    imported = import_module(module, image_shape(input), name)
     return ImportedSpec(spec_of_text(imported.text, f"{name}.arch"), imported, module)

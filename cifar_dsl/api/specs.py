@@ -148,6 +148,7 @@ class Spec:
             listener=listener,
             options=options,
             depth=4,
+            function=self.train,
         )
 
     def to_pytorch(self) -> str:
@@ -315,12 +316,12 @@ def longer(
     if result.epochs != int(result.epochs):
         raise RunError(
             f"{run.path} ended within an epoch, after {result.epochs:g}, and can't be trained longer",
-            "train its spec again, or start another training from its weights with --from",
+            "train its spec again, or start another training from its weights",
         )
     if not epochs > result.epochs:
         raise RunError(
             f"{run.path} has trained for {in_epochs(result.epochs)}, so it can't be continued to {epochs:g}",
-            f"pass more epochs: --set train.epochs={2 * result.epochs:g}",
+            f"pass more epochs, such as train.epochs={2 * result.epochs:g}",
         )
     overrides = (f"train.epochs={epochs:g}", continuing(file, recipe))
     choice = choice_of(data, warn_caller)
@@ -388,7 +389,7 @@ def _name_of_dataset(spec: Spec) -> str:
     if declared.name == "npz":
         raise DataError(
             f"`{spec.name}` needs an array file, whose path isn't in the spec",
-            "pass the path: --data npz:PATH",
+            "pass its path as the dataset: npz:PATH",
             reason=f"a spec identifies such a dataset by its digest, here {declared.arguments()['digest']}",
         )
     return declared.name
@@ -405,6 +406,8 @@ def data(name: str, *, data_dir: PathLike | None = None) -> "Dataset":
     `name` is one such as `shapes` or `cifar10`, which is downloaded to `data_dir` if necessary, or `npz:PATH`. Raises
     DataError, UserError.
     """
+    if not isinstance(name, str):
+        raise UserError(f"data takes the name of a dataset, or `npz:PATH`, not a {type(name).__name__}")
     choice = choice_of(name, warn_caller)
     assert choice is not None
     return choice.load(Path(data_dir) if data_dir is not None else None)

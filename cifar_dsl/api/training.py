@@ -2,12 +2,13 @@
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import fields
 
+from cifar_dsl.api.arguments import require_seed, run_options
 from cifar_dsl.api.run import Run
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, SpecWarning
@@ -88,13 +89,18 @@ def train_one(
     listener: "Listener | None",
     options: dict[str, Any],
     depth: int,
+    function: "Callable[..., Run] | None" = None,
 ) -> Run:
-    """Train as `train` does; Python warnings name the caller `depth` frames above those that issue them."""
+    """Train as `train` does; Python warnings name the caller `depth` frames above those that issue them.
+
+    Errors name `function`, by default `train`.
+    """
     from cifar_dsl.api.progress import default_listener
     from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.session import train_runs
 
-    chosen = RunOptions(**options)
+    chosen = run_options(options, function or train)
+    require_seed(seed)
     choice = choose_device(chosen.device)
     replacing = choice_of(data, warn_caller)
     if not isinstance(spec, Spec):
@@ -188,7 +194,7 @@ def find_run(spec: Spec, runs: Path, seed: int, digest: str | None = None) -> St
         run.result()
         raise RunError(
             f"{place} was trained on a different dataset that is also called {run.record().data.name}",
-            "keep the runs apart with --runs, or replace the old one with --retrain",
+            "choose another folder with `runs`, or replace the old run with `retrain`",
         )
     return None
 

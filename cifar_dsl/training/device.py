@@ -20,7 +20,7 @@ from cifar_dsl.foundation.text import small_number
 from cifar_dsl.training.precision import CONVOLUTIONS, MATRIX_PRODUCTS, matrix_products_in, type_of, why_slow
 
 Answer = TypeVar("Answer")
-_ADVICE = "use `--device auto` to pick the best available device"
+_ADVICE = "choose the device `auto`, which is the best one here"
 _WARM_UP_S = 0.5  # of work, until an idle GPU has raised its clocks
 # In messages of errors other than OutOfMemoryError: from torch for CPU memory, from libraries for GPU memory.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")

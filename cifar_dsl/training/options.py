@@ -6,6 +6,7 @@ declarations, so a new option touches only this file. It imports neither torch n
 
 import re
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +74,9 @@ def _check_bounds(_options: object, attribute: "Attribute[Any]", value: Any) -> 
     declared = declaration_of(attribute)
     if value is None:
         return
+    is_bounded = declared.minimum is not None or declared.maximum is not None
+    if is_bounded and not isinstance(value, Real):
+        raise UserError(f"{attribute.name} is {value!r}, but must be a number")
     if declared.minimum is not None and value < declared.minimum:
         raise UserError(f"{attribute.name} is {value}, but must be at least {declared.minimum}")
     if declared.maximum is not None and value > declared.maximum:

@@ -46,12 +46,12 @@ def advice(text: str) -> tuple[str, ...]:
     path = expanded(text)
     if path.is_dir():
         file = f"{path.resolve().name}.npz"
-        return (f"import the folder, `cifar-dsl data import {text} --to {file}`, then pass --data {_FILE}{file}",)
+        return (f"import the folder, `cifar-dsl data import {text} --to {file}`, then pass {_FILE}{file}",)
     if path.is_file() and path.suffix == ".npz":
-        return (f"pass an array file as --data {_FILE}{text}",)
+        return (f"pass an array file as {_FILE}{text}",)
     near = nearest(text, DATASETS)
     names = ", ".join(name for name in DATASETS if name != "npz")
     return (
         f"did you mean `{near}`?" if near else f"choose one of {names}",
-        f"pass an array file by its path: --data {_FILE}PATH",
+        f"pass an array file by its path: {_FILE}PATH",
     )

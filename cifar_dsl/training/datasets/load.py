@@ -63,7 +63,7 @@ def load_dataset(
     if (name == "npz") != (path is not None):
         raise DataError(
             f"dataset '{name}' {'needs a' if name == 'npz' else 'takes no'} path",
-            "use --data npz:PATH for an .npz file",
+            "pass npz:PATH for an .npz file",
             reason="only 'npz' is loaded from a path; other datasets are loaded by name",
         )
     if path is not None:

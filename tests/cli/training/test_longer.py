@@ -158,7 +158,7 @@ def test_an_interrupted_one_is_refused_after_its_source_changed(cli, source, int
     ("override", "code", "message"),
     [
         ("train.epochs=1", 1, "has trained for 1 epoch, so it can't be continued to 1\n"),
-        ("train.epochs=nan", 1, "pass more epochs: --set train.epochs=2"),
+        ("train.epochs=nan", 1, "pass more epochs, such as train.epochs=2"),
         ("train.epochs=x", 2, "--set takes only train.epochs=N"),
         ("train.batch=8", 2, "start a training from the weights of the run: --from RUN"),
     ],

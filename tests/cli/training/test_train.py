@@ -332,7 +332,7 @@ def test_a_missing_gpu_is_not_replaced(train, monkeypatch):
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == (
         "error: device cuda is not available: torch sees no CUDA GPU\n"
-        "  = help: use `--device auto` to pick the best available device\n"
+        "  = help: choose the device `auto`, which is the best one here\n"
     )
 
 
