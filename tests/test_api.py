@@ -334,7 +334,11 @@ def test_training_computes_gradients_wherever_it_is_called(train, context, tmp_p
         (lambda spec: spec.train(threads="a"), cifar_dsl.UserError, "threads is 'a', but must be a number"),
         (lambda _: cifar_dsl.data(3), cifar_dsl.UserError, "data takes the name of a dataset"),
         (lambda _: cifar_dsl.from_torch(3, (3, 32, 32)), cifar_dsl.UserError, "takes a torch.nn.Module, not a int"),
-        (lambda spec: cifar_dsl.from_torch(spec.build(), "3x8x8"), cifar_dsl.UserError, "must be the shape of an image"),
+        (
+            lambda spec: cifar_dsl.from_torch(spec.build(), "3x8x8"),
+            cifar_dsl.UserError,
+            "must be the shape of an image",
+        ),
         (lambda spec: cifar_dsl.from_torch(spec.build(), (1, 3, 8, 8)), cifar_dsl.UserError, "without the batch"),
     ],
 )

@@ -193,6 +193,59 @@ def test_expressions_of_the_spec_are_kept() -> None:
     assert "self.conv2 = nn.Conv2d(4 * c, c, 1)" in text
 
 
+def test_square_roots_of_the_spec_are_kept() -> None:
+    block = "block scaled(c, variance) { conv(c, 1) -> scale(1 / sqrt(variance)) }"
+    text = checked(of_model("scaled(4, 1.04) -> scaled(8, 1.08) -> flatten -> dense(10)", block))
+    assert "import math\n" in text
+    assert "self.scale = Scale(1 / math.sqrt(variance))" in text
+
+
+def test_numbers_that_happen_to_be_equal_decide_nothing() -> None:
+    block = """
+    block half(c, stride) { identity[:, ::stride, ::stride] -> conv(c, 1) }
+    """
+    text = checked(of_model("half(16, 1) -> half(8, 2) -> half(4, 2) -> flatten -> dense(10)", block))
+    assert "if stride > 1:" in text  # not `c != height`, which holds for the same calls
+    assert "            self.slice = nn.Identity()\n" in text
+
+
+LEARNED = """
+block gated(c) { add { conv(c, 3, pad=1) -> relu -> mul { identity | learned(1) } | identity } -> relu }
+block token() { concat { learned((1, in_channels)) | identity } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "written"),
+    [
+        ("conv(8, 1) -> gated(8) -> gated(8) -> gated(8)", "class Tried(nn.Sequential):"),
+        ("conv(8, 4, 4) -> tokens -> token", "branch1=Stages(learned=Learned((1, 8)))"),
+        ("conv(8, 1) -> relu\nlet scale = learned(8)\nmul { identity | scale }", "scale = self.scale(x)"),
+        ("conv(4, 4, 4) -> windows(2) { add { identity | learned((4, 4)) } }", "Learned((4, 4))"),
+    ],
+)
+def test_learned_takes_a_tensor_at_hand(model, written) -> None:
+    text = checked(of_model(f"{model} -> flatten -> dense(10)", LEARNED))
+    assert written in text
+    assert "images: Tensor" not in text  # which each class would pass on
+
+
+@pytest.mark.parametrize(
+    ("initial", "written"),
+    [
+        ("kaiming(fan_out)", 'kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")'),
+        ("kaiming(distribution=uniform, gain=linear)", 'kaiming_uniform_(weight, nonlinearity="linear")'),
+        ("xavier", "xavier_uniform_(weight)"),
+        ("xavier(normal, gain=2.0)", "xavier_normal_(weight, gain=2.0)"),
+    ],
+)
+def test_initial_values_that_depend_on_fans_are_one_statement(initial, written) -> None:
+    convolutions = " -> ".join(f"conv({c}, 3, pad=1, init={initial}) -> relu" for c in (8, 8, 16))
+    text = checked(of_model(f"{convolutions} -> flatten -> dense(10)"))
+    assert f'        if fnmatch(name, "*conv*.weight"):\n            nn.init.{written}\n' in text
+    assert text.count("nn.init.") == 1
+
+
 def test_named_tensors_keep_their_names_in_forward() -> None:
     text = checked(
         of_model("let left = conv(8, 1)\nlet right = left -> relu\nconcat { left | right } -> flatten -> dense(10)")

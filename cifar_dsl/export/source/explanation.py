@@ -32,6 +32,7 @@ from cifar_dsl.export.source.vocabulary import Vocabulary
 from cifar_dsl.ir import Node
 
 _OF_INPUT = frozenset({"in_channels", "num_features", "in_features", "normalized_shape"})
+_EXTENTS = frozenset({"height", "width", "length"})
 _MADE = frozenset({"out_channels", "out_features"})
 _NEW_NAMES = {  # of parameters that no name of the spec explains, by the argument of a module
     "num_features": "channels",
@@ -298,11 +299,14 @@ class Explainer:
 
     def _tests(self, environments: Sequence[Environment]) -> Iterator[Expression]:
         yield from (folded(one, self._constants) for one in self._vocabulary.conditions(self._block))
-        for one in self._names:
-            for other in self._names:
+        comparable = [name for name in self._names if name not in _EXTENTS]  # a number of channels is no height
+        for one in comparable:
+            for other in comparable:
                 if one < other:
                     yield Operation(("!=",), (Variable(one), Variable(other)))
-        for name in self._names:
+        # A name with few values more likely decides than one whose values fall on two sides by chance.
+        order = {name: (name in _EXTENTS, len({str(row[name]) for row in environments})) for name in self._names}
+        for name in sorted(order, key=lambda name: order[name]):
             values = needed([row[name] for row in environments])
             if all(isinstance(value, bool) for value in values):
                 yield Variable(name)

@@ -77,7 +77,7 @@ _PRECEDENCE = {"or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, **dict.fromkeys(OR
 _OF_PRODUCTS, _OF_SIGNS, _OF_ATOMS = 6, 7, 8
 _LEAST_FOR_CHOICES = 3  # different calls; fewer values fit by chance
 _LARGEST_DIVISOR = 200
-_SHARED = ("min", "max", "abs", "sum")  # functions that Python has under the same name
+_IN_PYTHON = {name: name for name in ("min", "max", "abs", "sum")} | {"sqrt": "math.sqrt"}  # functions
 
 
 # ---- from the syntax of the language
@@ -101,7 +101,7 @@ def translate(node: nodes.Expression, definitions: Mapping[str, Expression]) -> 
             return _with(lambda each: Operation(operators, each), operands, definitions)
         case nodes.Conditional(arms=((chosen, condition),), otherwise=otherwise):
             return _with(lambda each: Choice(*each), (chosen, condition, otherwise), definitions)
-        case nodes.CallExpression(callee=callee, arguments=arguments) if callee.text in _SHARED:
+        case nodes.CallExpression(callee=callee, arguments=arguments) if callee.text in _IN_PYTHON:
             values = [argument.value for argument in arguments]
             return _with(lambda each: FunctionCall(callee.text, each), values, definitions)
         case _:
@@ -259,7 +259,7 @@ def _written(expression: Expression, around: int) -> str:
             inside = ", ".join(map(written, items))
             return f"({inside},)" if len(items) == 1 else f"({inside})"
         case FunctionCall(name=name, arguments=arguments):
-            return f"{name}({', '.join(map(written, arguments))})"
+            return f"{_IN_PYTHON[name]}({', '.join(map(written, arguments))})"
         case Choice(chosen=chosen, condition=condition, otherwise=otherwise):
             text = f"{_written(chosen, 1)} if {_written(condition, 1)} else {_written(otherwise, 0)}"
             return f"({text})" if around else text

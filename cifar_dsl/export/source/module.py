@@ -7,6 +7,7 @@ from itertools import chain, count
 from typing import Any
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.export.source.batch_sizes import use_tensors_at_hand
 from cifar_dsl.export.source.calls import inputs_of_call
 from cifar_dsl.export.source.expressions import (
     Constant,
@@ -124,7 +125,9 @@ def pytorch_source(analysis: Analysis, *, train: bool = False) -> str:
     and needs numpy, too. Raises UserError for a recipe that it can't have.
     """
     vocabulary = Vocabulary(analysis)
-    units = Units(part_of(analysis.graph), vocabulary)
+    model = part_of(analysis.graph)
+    use_tensors_at_hand(model, analysis.graph)
+    units = Units(model, vocabulary)
     return _Printer(analysis, units, vocabulary).text(train=train)
 
 

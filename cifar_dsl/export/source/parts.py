@@ -83,6 +83,12 @@ class Part:
             and self.outputs == (len(self.steps),)
         )
 
+    def enter(self, *shapes: Shape) -> None:
+        """Set the shapes of its inputs, and the values that a spec can say of them."""
+        self.shapes = (shapes, self.shapes[1])
+        # A block that also takes older tensors is called on the latest one.
+        self.values |= _of_input(shapes[-1 if self.scope.kind == "block" else 0])
+
     def inside(self) -> "Iterator[Part]":
         """The parts in it."""
         return (step.part for step in self.steps if step.part)
@@ -113,8 +119,7 @@ class _Reader:
             (tuple(map(shape_of, scope.inputs)), tuple(map(shape_of, scope.outputs))),
         )
         if scope.kind != "model" and part.shapes[0]:
-            # A block that also takes older tensors is called on the latest one.
-            part.values |= _of_input(part.shapes[0][-1 if is_block else 0])
+            part.enter(*part.shapes[0])
         wired = self._wiring.of(scope, with_empty_blocks=True)
         part.inputs, part.outputs = wired.inputs, wired.outputs
         if not only_trains:
