@@ -59,9 +59,9 @@ def test_a_path_in_place_of_a_dataset_is_explained(cli, tiny, tree, pictures):
     commands = re.search("`cifar-dsl (.*?)`, then pass (.*)", refused.err)
     assert commands, refused.err
     assert cli(*commands.group(1).split()).code == 0
-    assert "E0406" in cli("show", tiny, *commands.group(2).split()).err  # two classes
+    assert "E0406" in cli("show", tiny, "--data", commands.group(2)).err  # two classes
     refused = cli("show", tiny, "--data", pictures)
-    assert refused.err.endswith(f"  = help: pass an array file as --data npz:{pictures}\n")
+    assert refused.err.endswith(f"  = help: pass an array file as npz:{pictures}\n")
     assert cli("show", tiny, "--data", f"npz:{pictures}").code == 0
 
 
