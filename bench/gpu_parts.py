@@ -414,7 +414,7 @@ _PARTS: tuple[tuple[str, Callable[[_Part], None], float, float], ...] = (
     ("seeds", _seeds, 60, 20),
     ("memory", _memory, 45, 15),
     ("resnet18", _resnet18, 90, 40),
-    ("choices", _choices, 90, 40),
+    ("choices", _choices, 120, 60),
     ("compiled", _compiled, 90, 40),
 )
 
