@@ -5,7 +5,8 @@
 
 Claims: the first picture is there within 4 s with a warm cache, and for densenet121, a picture within 60 ms of a
 keystroke, which is one in a comment. The last line is the time of one that changes the network: each changes a width of
-densenet121. Needs Chromium and playwright (the extra `test`). Run it on a quiet machine.
+densenet121, so that every layer is another one, and nothing of the last check can be used. Needs Chromium and
+playwright (the extra `test`). Run it on a quiet machine.
 """
 
 import argparse
