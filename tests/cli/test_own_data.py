@@ -55,7 +55,7 @@ def test_show_and_diff_use_the_dataset(cli, make_spec, gray):
 
 @pytest.mark.parametrize(
     ("data", "advice"),
-    [("cifar11", "did you mean `cifar10`?"), ("npz", "--data npz:PATH"), ("npz:none.npz", "none.npz")],
+    [("cifar11", "did you mean `cifar10`?"), ("npz", "by its path: npz:PATH"), ("npz:none.npz", "none.npz")],
 )
 def test_an_unknown_dataset(cli, make_spec, data, advice):
     for command in ("check", "show", "train"):

@@ -78,7 +78,7 @@ def test_a_lock_is_waited_for_on_a_clock_of_its_own(tmp_path, backwards):
 def test_files_of_any_time_are_listed(cli, tmp_path, monkeypatch, changed_s, year):
     write(tmp_path / "runs")
     status = SimpleNamespace(st_mtime=changed_s, st_size=1)
-    monkeypatch.setattr(catalogue, "os", SimpleNamespace(**vars(os) | {"lstat": lambda _: status}))
+    monkeypatch.setattr(catalogue, "files_below", lambda _: [("run.json", status)])
     assert f"{year}-" in cli("runs", "list", "--json").out.partition('"changed": "')[2][:8].lstrip("0")
     assert f"{year}-" in cli("runs").out
 
