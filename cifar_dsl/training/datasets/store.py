@@ -231,7 +231,7 @@ def _read(
             raise ValueError(f"{key} is longer or shorter than its shape requires")
         member.seek(0)
         is_stored = info.compress_type == zipfile.ZIP_STORED and not is_transposed
-        if mapped is not None and is_stored and dtype == np.uint8 and math.prod(shape):
+        if mapped is not None and is_stored and dtype == np.uint8 and info.file_size > header_bytes:
             return _mapped(mapped, key, info, member.read(header_bytes), shape)
         array: npt.NDArray[Any] = np.lib.format.read_array(
             member, allow_pickle=False, max_header_size=_HEADER_CHARACTERS
