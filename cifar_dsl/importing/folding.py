@@ -41,7 +41,6 @@ class _Folder:
     _network: Network
     _merges: bool  # whether blocks of one class whose branches differ become one
     _blocks: list[Block] = field(factory=list)
-    _loops: "dict[tuple[int, ...], tuple[list[Body], Any]]" = field(factory=dict)  # by the identities of the stages
 
     def tree(self, body: Body) -> Tree:
         instances: dict[str, list[_Instance]] = defaultdict(list)
@@ -224,13 +223,6 @@ class _Folder:
         return _repeated(segments[0], len(segments))
 
     def _loop(self, segments: list[Body]) -> Any:
-        """The loop over segments, or None; found once for the same stages, which many ways to fold share."""
-        key = (len(segments), len(self._blocks), *(id(item) for segment in segments for item in segment))
-        if key not in self._loops:  # which keeps the stages, so that their identities stay theirs
-            self._loops[key] = (segments, self._new_loop(segments))
-        return self._loops[key][1]
-
-    def _new_loop(self, segments: list[Body]) -> Any:
         columns = _Columns(len(segments))
         unifier = Unifier(columns.fill, None, self._channels, self._parameters())
         try:

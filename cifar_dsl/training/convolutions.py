@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-# Timing the candidates of all layers takes about as long as a dozen steps, and saves a few percent of a step.
+# A guess at where timing the candidates of all layers pays for itself; part `choices` of bench/gpu.py measures both.
 _LEAST_STEPS = 1000
 
 
