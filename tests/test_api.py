@@ -48,6 +48,21 @@ def test_a_spec_is_loaded_with_its_graph_and_recipe(tiny):
     assert cifar_dsl.load(str(tiny)) == spec
 
 
+def test_a_shipped_spec_is_loaded_by_its_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cifar_dsl.load("residual").graph.cost.parameters == 212_714
+    (tmp_path / "residual").write_text("arch mine\ninput 3x8x8\nmodel { flatten -> dense(10) }\n")
+    assert cifar_dsl.load("residual").name == "mine"
+
+
+@pytest.mark.parametrize("name", ["residul", "residual.arch"])
+def test_a_name_of_no_spec_suggests_the_nearest_shipped_one(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(cifar_dsl.SpecError, match=f"file not found: {name}") as caught:
+        cifar_dsl.load(name)
+    assert "did you mean the shipped spec `residual`?" in caught.value.diagnostics[0].help
+
+
 def test_errors_are_raised_with_their_place(make_spec):
     with pytest.raises(cifar_dsl.SpecError) as caught:
         cifar_dsl.load(make_spec(text="arch wrong\ninput 3x32x32\nmodel { flatten -> dens(10) }\n"))

@@ -11,6 +11,7 @@ from cifar_dsl.api.run import Run
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.records import evolve, frozen
+from cifar_dsl.foundation.resources import located
 from cifar_dsl.foundation.text import in_epochs, in_short
 from cifar_dsl.ir import Graph, Recipe
 from cifar_dsl.language.diagnostics import Diagnostic
@@ -191,7 +192,7 @@ def load(
     selection: "PathLike | ArtifactFile | None" = None,
     subset: int | None = None,
 ) -> Spec:
-    """Load and check the spec at `path`.
+    """Load and check the spec at `path`, or the shipped spec of this name, such as `resnet18`.
 
     `root` is the folder that `extends` can't leave (default: the spec's folder). `overrides` have the syntax of
     `--set`, such as `"train.batch=128"`. `data` replaces the dataset of the spec and of `overrides`: a name such as
@@ -203,7 +204,7 @@ def load(
     """
     root_path = Path(root) if root is not None else None
     uses = artifacts_of(weights=start, teacher=teacher, selection=selection)
-    loaded = _loaded(Path(path), root_path, listed(overrides), choice_of(data, warn_caller), uses)
+    loaded = _loaded(located(os.fspath(path)), root_path, listed(overrides), choice_of(data, warn_caller), uses)
     return loaded if subset is None else _on_subset(loaded, subset)
 
 

@@ -10,7 +10,7 @@ import click
 from cifar_dsl.cli.click_options import Decorator, GroupedOption
 from cifar_dsl.cli.output import warn
 from cifar_dsl.cli.spec_paths import missing
-from cifar_dsl.foundation.resources import shipped_specs
+from cifar_dsl.foundation.resources import located, shipped_specs
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -121,9 +121,7 @@ def complete_runs(_ctx: click.Context, _parameter: click.Parameter, incomplete: 
 
 def spec_file(name: str | Path) -> Path:
     """The file or folder of this path, or the shipped spec of this name. Raises UsageError."""
-    path = Path(name)
-    if not path.exists():
-        path = shipped_specs().get(str(name), path)
+    path = located(name)
     if not path.exists():
         raise click.UsageError(missing(path))
     return path

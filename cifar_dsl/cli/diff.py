@@ -10,7 +10,7 @@ from cifar_dsl.cli.output import print_error, print_json, print_result
 from cifar_dsl.cli.spec_paths import missing
 from cifar_dsl.compiler import Analysis, ChosenData, analyze, analyze_text
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.resources import shipped_specs
+from cifar_dsl.foundation.resources import located
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs import SPEC, open_run
 from cifar_dsl.views.difference import as_data, as_lines, difference
@@ -66,13 +66,10 @@ def command(
 
 def _analyzed(name: str, root: Path | None, overrides: tuple[str, ...], data: ChosenData | None) -> Analysis:
     """The analysis of a spec file, of a run's spec, or of a shipped spec. Raises SpecError, RunError, UsageError."""
-    path = Path(name)
+    path = located(name)
     if path.is_dir():
         run = open_run(path)
         return analyze_text(run.spec_text, str(run.path / SPEC), overrides)
     if path.exists():
         return analyze(path, root, overrides, data)
-    shipped = shipped_specs()
-    if name in shipped:
-        return analyze(shipped[name], None, overrides, data)
     raise click.UsageError(missing(path))

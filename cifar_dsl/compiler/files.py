@@ -118,6 +118,8 @@ def _missing(path: Path, label: Label | None) -> SpecError:
     meant = path.stem if path.stem in shipped else nearest(path.stem, shipped)
     if label and not near and meant:
         help_text.insert(0, f"did you mean the shipped spec `{meant}`? Omit the quotes: `extends {meant}`")
+    elif not label and not near and meant and path.parent == Path():
+        help_text.insert(0, f"did you mean the shipped spec `{meant}`?")
     code = "E0203" if label else "E0105"
     return SpecError([Diagnostic(code, f"file not found: {path}", label, help=tuple(help_text))])
 

@@ -39,6 +39,12 @@ def shipped_specs() -> Mapping[str, Path]:
     return {path.stem: path for path in paths if path.parent != folder / "library"}
 
 
+def located(name: str | Path) -> Path:
+    """The file or folder of this path; if there is none, the shipped spec of this name, or else the path as it is."""
+    path = Path(name)
+    return path if path.exists() else shipped_specs().get(str(name), path)
+
+
 def diagnostics_path() -> Path:
     """The path of `diagnostics.md`, which declares each code in a section."""
     return _root() / "docs" / "diagnostics.md"
