@@ -78,7 +78,9 @@ def comparison_html(comparison: "Comparison") -> str:
 _COLUMNS = ("epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
-def _shown(column: str, value: float) -> str:
+def _shown(column: str, value: float | None) -> str:
+    if value is None:
+        return ""
     return accuracy_in_percent(value) if column.endswith("accuracy") else f"{value:.4g}"
 
 
@@ -92,9 +94,10 @@ def epochs_html(epochs: Sequence[EpochMetrics]) -> str:
 def curves_of(epochs: Sequence[EpochMetrics], what: str) -> Iterator[tuple[str, list[int], list[float]]]:
     """The curves of `loss` or `accuracy`: images, epochs and values."""
     for label, split in (("training", "train"), ("held out", "validation"), ("test", "test")):
-        values = [getattr(epoch, f"{split}_{what}") for epoch in epochs]
-        if values and None not in values:
-            yield label, [epoch.epoch for epoch in epochs], values
+        measured = {epoch.epoch: getattr(epoch, f"{split}_{what}") for epoch in epochs}
+        values = {epoch: value for epoch, value in measured.items() if value is not None}
+        if values:
+            yield label, list(values), list(values.values())
 
 
 def curves_html(epochs: Sequence[EpochMetrics]) -> str:

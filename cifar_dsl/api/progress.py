@@ -81,8 +81,9 @@ class NotebookProgress:
         parts = [self._title, self._state or f"epoch {self._done:.1f} of {self._epochs:g}"]
         if self._epochs_so_far:
             latest = self._epochs_so_far[-1]
-            accuracy = accuracy_in_percent(latest.test_accuracy)
-            parts.append(f"train loss {latest.train_loss:.4f}, test accuracy {accuracy} after epoch {latest.epoch}")
+            tested = latest.test_accuracy
+            accuracy = "" if tested is None else f", test accuracy {accuracy_in_percent(tested)}"
+            parts.append(f"train loss {latest.train_loss:.4f}{accuracy} after epoch {latest.epoch}")
         notes = "".join(f"<br>{escape(note)}" for note in self._notes)
         bar = f'<progress value="{self._share:.3f}" max="1" style="width: 24em"></progress>'
         curves = curves_html(self._epochs_so_far) if len(self._epochs_so_far) > 1 else ""

@@ -60,8 +60,8 @@ class History(Sequence[EpochMetrics]):
         return panels
 
     def __repr__(self) -> str:
-        accuracy = accuracy_in_percent(self.epochs[-1].test_accuracy) if self.epochs else ""
-        last = f", test accuracy {accuracy} after the last" if accuracy else ""
+        accuracy = self.epochs[-1].test_accuracy if self.epochs else None
+        last = "" if accuracy is None else f", test accuracy {accuracy_in_percent(accuracy)} after the last"
         return f"<History of {self.name}: {in_epochs(len(self))}{last}>"
 
     def _repr_html_(self) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cifar_dsl.analysis import available_bytes, estimate
-from cifar_dsl.cli.output import note, print_result, print_text
+from cifar_dsl.cli.output import counted, note, print_result, print_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.text import columns, duration, in_short
 from cifar_dsl.ir.recipe import KeepAll, tests_of_subset
@@ -78,13 +78,22 @@ def time_of(spec: "Spec", options: "TrainOptions") -> None:
     check_located(spec.name, recipe, spec.uses)
     choice = choose_device(options.device)
     set_threads(options.threads)
-    speed = measure_speed(spec.analysis, choice, train, tests, engine=options.engine, artifacts=spec.uses)
+    speed = measure_speed(
+        spec.analysis,
+        choice,
+        train,
+        tests,
+        engine=options.engine,
+        evaluate_every=options.evaluate_every,
+        artifacts=spec.uses,
+    )
     print_text(f"\nestimated time to train on {choice.name}, engine `{speed.engine}`, one seed")
     steps = f"median of {speed.measured} after {speed.warm} to warm up; the slowest took {duration(speed.slowest_s)}"
+    work = f"{speed.steps:,} steps and {counted(speed.evaluations, 'evaluation')}"
     rows = [
         ["step", f"{1000 * speed.step_s:.3g} ms", steps],
-        ["evaluation", duration(speed.evaluation_s), f"from {speed.evaluated:,} images; once an epoch"],
-        ["training", duration(speed.training_s), f"{speed.steps:,} steps and {speed.epochs} evaluations"],
+        ["evaluation", duration(speed.evaluation_s), f"from {speed.evaluated:,} images"],
+        ["training", duration(speed.training_s), work],
     ]
     for line in columns(rows, right=frozenset({1}), indent="  "):
         print_result(line)

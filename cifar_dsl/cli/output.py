@@ -11,15 +11,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from cifar_dsl.foundation.atomic import is_full
 from cifar_dsl.foundation.errors import UserError
-from cifar_dsl.foundation.text import without_middle
+from cifar_dsl.foundation.text import accuracy_in_percent, without_middle
 from cifar_dsl.language.diagnostics import Diagnostic, SpecError, grouped, render_full
 from cifar_dsl.language.diagnostics.render import CHECK, visible
+
+if TYPE_CHECKING:
+    from cifar_dsl.runs import EpochMetrics
 
 _FAILING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a disk
 _status = ""  # the line on the terminal that the next output replaces
@@ -58,6 +61,14 @@ def loss_text(loss: float, cross_entropy: float | None) -> str:
     """The recipe's loss, and the cross-entropy where it differs: `loss 0.9021 (cross-entropy 0.5213)`."""
     shown, plain = f"{loss:.4f}", "" if cross_entropy is None else f"{cross_entropy:.4f}"
     return f"loss {shown}" + (f" (cross-entropy {plain})" if plain not in {"", shown} else "")
+
+
+def test_text(metrics: "EpochMetrics") -> str:
+    """Loss and accuracy on the test images; empty after an epoch without an evaluation."""
+    if metrics.test_loss is None or metrics.test_accuracy is None:
+        return ""
+    loss = loss_text(metrics.test_loss, metrics.test_cross_entropy)
+    return f"test {loss}, accuracy {accuracy_in_percent(metrics.test_accuracy)}"
 
 
 def print_diagnostic(diagnostic: Diagnostic, *, err: bool = False, fixing: str = CHECK) -> None:

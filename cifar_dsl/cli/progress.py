@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from cifar_dsl.cli.output import clear_status, loss_text, note, print_json
+from cifar_dsl.cli.output import clear_status, note, print_json, test_text
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.text import accuracy_in_percent, duration, points
 from cifar_dsl.language.diagnostics.render import visible
@@ -147,12 +147,14 @@ class JobsProgress(_LiveBar):
         last = math.ceil(epochs)  # which may be a partial epoch
         is_only_run = len(self._jobs) == len(job.seeds) == 1
         label = "" if is_only_run else f"[{number + 1}/{len(self._jobs)}] {job.display_name} seed {seed}  "
-        self._print(
-            f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}  "
-            f"train loss {metrics.train_loss:.4f}, accuracy {accuracy_in_percent(metrics.train_accuracy)}"
-            f"{_of_exits(metrics)}  test {loss_text(metrics.test_loss, metrics.test_cross_entropy)}, "
-            f"accuracy {accuracy_in_percent(metrics.test_accuracy)}  {', '.join(pace)}"
-        )
+        trained = f"train loss {metrics.train_loss:.4f}, accuracy {accuracy_in_percent(metrics.train_accuracy)}"
+        parts = [
+            f"{label}epoch {metrics.epoch:>{len(str(last))}}/{last}",
+            trained + _of_exits(metrics),
+            test_text(metrics),
+            ", ".join(pace),
+        ]
+        self._print("  ".join(filter(None, parts)))
 
     def _end(self, number: int, event: FinalEvent) -> None:
         task = self._tasks.pop(number, None)

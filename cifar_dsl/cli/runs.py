@@ -12,7 +12,7 @@ from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import StrictGroup, with_option
 from cifar_dsl.cli.confirmation import confirm
 from cifar_dsl.cli.main import EXIT_WRONG
-from cifar_dsl.cli.output import counted, loss_text, note, print_json, print_result
+from cifar_dsl.cli.output import counted, note, print_json, print_result, test_text
 from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, small_number
@@ -341,8 +341,7 @@ def _last_epoch(entry: FoundRun) -> EpochMetrics | None:
 
 
 def _measured(last: EpochMetrics) -> str:
-    test, accuracy = loss_text(last.test_loss, last.test_cross_entropy), accuracy_in_percent(last.test_accuracy)
-    return f"{last.epoch}: train loss {last.train_loss:.4f}, test {test}, accuracy {accuracy}"
+    return f"{last.epoch}: " + ", ".join(filter(None, [f"train loss {last.train_loss:.4f}", test_text(last)]))
 
 
 def _measured_exit(exit_: ExitMetrics | ExitResult) -> str:

@@ -199,6 +199,8 @@ class ExitMetrics:
 class EpochMetrics:
     """The metrics of an epoch: mean loss and accuracy over the augmented training images and over the test images.
 
+    Those of the test images are None after an epoch without an evaluation; the last epoch of a training has one.
+
     Losses are the recipe's, with its label smoothing; that of the training images is of their mixed labels, too. A
     cross-entropy is that of the softmax of the scores and the true classes, whatever the recipe's loss: it compares
     recipes. Runs of version 0.1.0 have none.
@@ -214,8 +216,8 @@ class EpochMetrics:
     lr: float
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
     time_s: float
     evaluation_time_s: float
     validation_loss: float | None = None

@@ -22,10 +22,10 @@ from cifar_dsl.training.precision import float32_products
 
 @frozen
 class EpochResult:
-    """The metrics of an epoch, and the evaluations after it on the test and validation images."""
+    """The metrics of an epoch, and the evaluations after it on the test and validation images, if there were any."""
 
     metrics: EpochMetrics
-    test: EvaluationResult
+    test: EvaluationResult | None
     validation: EvaluationResult | None
 
 
@@ -46,13 +46,15 @@ class Callbacks:
     on_stop: Callable[[Learner], None] = lambda _: None
 
 
-def fit(learners: Sequence[Learner], splits: Splits, callbacks: Callbacks) -> None:
+def fit(learners: Sequence[Learner], splits: Splits, callbacks: Callbacks, evaluate_every: int = 1) -> None:
     """Train networks side by side, to the end of their recipe. Raises StoppedError if `callbacks` stops the training.
 
+    They are evaluated every `evaluate_every` epochs (0: never) and after the last one; with validation images, after
+    every epoch, since any of them may be the best.
     The learners share recipe, engine and images, are at the same step, and differ in their seeds. Random numbers are
     functions of (seed, epoch); torch's own generators keep their states.
     """
-    _Fit(list(learners), splits, callbacks).run()
+    _Fit(list(learners), splits, callbacks, evaluate_every).run()
 
 
 @define
@@ -60,6 +62,7 @@ class _Fit:
     learners: list[Learner]  # those still in training
     splits: Splits
     callbacks: Callbacks
+    evaluate_every: int
     _engine: Engine = field(init=False)
     _tests: dict[int, Evaluator] = field(init=False)  # by seed
     _validations: dict[int, Evaluator] = field(init=False)
@@ -117,15 +120,15 @@ class _Fit:
         learners = self.learners
         trained = {learner.seed: learner.end_epoch() for learner in learners}
         begun = time.perf_counter()
-        tested = self._evaluate(self._tests)
+        tested = self._evaluate(self._tests) if self._is_evaluation_due else {}
         validated = self._evaluate(self._validations)
         evaluation_s = (time.perf_counter() - begun) / max(1, len(learners))
         # The last step may have ruined the weights although its loss was finite.
-        self._drop([learner for learner in learners if not tested[learner.seed].is_finite])
+        self._drop([one for one in learners if one.seed in tested and not tested[one.seed].is_finite])
         for learner in self.learners:
             (loss, accuracy), test, validation = (
                 trained[learner.seed],
-                tested[learner.seed],
+                tested.get(learner.seed),
                 validated.get(learner.seed),
             )
             metrics = EpochMetrics(
@@ -133,13 +136,13 @@ class _Fit:
                 lr=learner.rate,
                 train_loss=loss,
                 train_accuracy=accuracy,
-                test_loss=test.loss,
-                test_accuracy=test.accuracy,
+                test_loss=test.loss if test else None,
+                test_accuracy=test.accuracy if test else None,
                 time_s=learner.epoch_time_s,
                 evaluation_time_s=evaluation_s,
                 validation_loss=validation.loss if validation else None,
                 validation_accuracy=validation.accuracy if validation else None,
-                test_cross_entropy=test.cross_entropy,
+                test_cross_entropy=test.cross_entropy if test else None,
                 validation_cross_entropy=validation.cross_entropy if validation else None,
                 exits=tuple(
                     ExitMetrics(exit_.name, *means)
@@ -153,6 +156,14 @@ class _Fit:
         has_more = self.learners and self.learners[0].epoch <= self.learners[0].plan.epochs_begun
         if has_more and self.callbacks.wants_stop():
             self._stop()
+
+    @property
+    def _is_evaluation_due(self) -> bool:
+        """Whether to evaluate on the test images after the current epoch."""
+        if not self.learners:
+            return False
+        first = self.learners[0]
+        return bool(self._validations) or first.plan.has_evaluation(first.epoch, self.evaluate_every)
 
     def _stop(self) -> NoReturn:
         for learner in self.learners:

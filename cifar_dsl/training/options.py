@@ -135,6 +135,14 @@ class RunOptions:
         metavar="N",
         minimum=0,
     )
+    evaluate_every: int = option(
+        "Evaluate on the test images every N epochs, and after the last one (0: only then). With `validation`, every "
+        "epoch is evaluated.",
+        1,
+        group=RUNS,
+        metavar="N",
+        minimum=0,
+    )
     keep_last: int = option("Number of checkpoints to keep during training.", 2, group=RUNS, minimum=1)
     wait: bool = option("Wait while another process trains the same run.", False, group=RUNS)
     retrain: bool = option(

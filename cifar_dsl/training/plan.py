@@ -51,6 +51,10 @@ class Plan:
         """The number of epochs, including a fraction at the end."""
         return math.ceil(self.epochs)
 
+    def has_evaluation(self, epoch: int, every: int) -> bool:
+        """Whether an evaluation follows an epoch: the last one, and every `every`-th one (0: no other)."""
+        return epoch >= self.epochs_begun or (every > 0 and epoch % every == 0)
+
     def steps_until(self, epochs: float) -> int:
         """The number of steps that begin before `epochs` epochs have passed."""
         return math.ceil(round(epochs * self.steps, 6))  # 0.07 * 100 is slightly more than 7

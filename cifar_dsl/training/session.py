@@ -141,7 +141,7 @@ def train_runs(
             recorders.append(recorder)
         for group in _side_by_side(recorders):
             with _metered(group, choice.device, shares_device=shares_device):
-                _train(group, splits, listener, wants_stop)
+                _train(group, splits, options.evaluate_every, listener, wants_stop)
                 complete |= {recorder.writer.record.seed: recorder.commit() for recorder in group}
     runs = [complete[seed] for seed in seeds]
     listener(TrainingEnded(tuple(str(run.path) for run in runs)))
@@ -213,7 +213,13 @@ def _metered(recorders: list[Recorder], device: torch.device, *, shares_device: 
         meter.stop()
 
 
-def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_stop: Callable[[], bool]) -> None:
+def _train(
+    recorders: list[Recorder],
+    splits: Splits,
+    evaluate_every: int,
+    listener: Listener,
+    wants_stop: Callable[[], bool],
+) -> None:
     # A process may have been interrupted between the last epoch and the end of the run.
     recorder_of = {recorder.learner: recorder for recorder in recorders if not recorder.is_over}
     if not recorder_of:
@@ -226,7 +232,7 @@ def _train(recorders: list[Recorder], splits: Splits, listener: Listener, wants_
         wants_stop=wants_stop,
         on_stop=lambda learner: recorder_of[learner].save_checkpoint(),
     )
-    fit(list(recorder_of), splits, callbacks)
+    fit(list(recorder_of), splits, callbacks, evaluate_every)
 
 
 @contextmanager

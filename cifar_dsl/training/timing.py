@@ -41,12 +41,12 @@ class Speed:
     steps: int  # of the whole training
     evaluation_s: float  # on all test images
     evaluated: int  # images that were evaluated to measure that
-    epochs: int
+    evaluations: int  # of the whole training
 
     @property
     def training_s(self) -> float:
         """The time of all steps and evaluations."""
-        return self.steps * self.step_s + self.epochs * self.evaluation_s
+        return self.steps * self.step_s + self.evaluations * self.evaluation_s
 
 
 def measure_speed(
@@ -56,10 +56,12 @@ def measure_speed(
     test_images: int,
     *,
     engine: str = "auto",
+    evaluate_every: int = 1,
     artifacts: Sequence[ArtifactFile] = (),
 ) -> Speed:
     """Run some steps and an evaluation on random images; the dataset would have these numbers of images.
 
+    The training would be evaluated every `evaluate_every` epochs; see `fit`.
     Ends after about 20 seconds, with as many steps as there were. A recipe that chooses images trains on all of them.
     Raises EngineError, RunError.
     """
@@ -87,7 +89,8 @@ def measure_speed(
         if time.perf_counter() - begun < _PATIENCE_S:
             evaluate_together([evaluator], [learner.evaluated])
         evaluation_s = timed(choice.device, lambda: evaluate_together([evaluator], [learner.evaluated]))
-    epochs = plan.epochs_begun - recipe.epochs_before
+    every = 1 if recipe.validation else evaluate_every
+    epochs = range(recipe.epochs_before + 1, plan.epochs_begun + 1)
     return Speed(
         engine=chosen.name,
         step_s=statistics.median(times[warm:]),
@@ -97,7 +100,7 @@ def measure_speed(
         steps=plan.steps_until(plan.epochs) - recipe.epochs_before * plan.steps,
         evaluation_s=evaluation_s * (test_images + recipe.validation) / tests,
         evaluated=tests,
-        epochs=epochs,
+        evaluations=sum(plan.has_evaluation(epoch, every) for epoch in epochs),
     )
 
 

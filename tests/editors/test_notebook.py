@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
@@ -17,6 +17,7 @@ from traitlets.config import Config
 import cifar_dsl
 from cifar_dsl.api import displays, open_data, spec_of_text, with_overrides
 from cifar_dsl.api.progress import NotebookProgress
+from cifar_dsl.api.run import History
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.runs import EpochMetrics
@@ -241,6 +242,18 @@ def test_curves_have_a_line_for_each_kind_of_images():
     assert len(set(ticks)) == len(ticks)  # none is rounded to its neighbour
     (lonely,) = re.findall(r'points="([^"]*)"', displays.curves_html([metrics_of(1, 2.0)]))[:1]
     assert lonely.count(",") == 1
+
+
+def test_epochs_without_an_evaluation_are_left_out_of_curves_and_empty_in_tables(monkeypatch):
+    epochs = [evolve(metrics_of(1, 2.0), test_loss=None, test_accuracy=None), metrics_of(2, 1.5), metrics_of(3, 1.0)]
+    points = [each.split() for each in re.findall(r'points="([^"]*)"', displays.curves_html(epochs))]
+    assert list(map(len, points)) == [3, 2, 3, 2]
+    assert text_of(displays.epochs_html(epochs)).count("40.00 %") == 2
+    monkeypatch.setattr(NotebookProgress, "_draw", lambda _: None)
+    progress = NotebookProgress("mine")
+    progress(EpochEnded(0, epochs[0], 100))
+    assert "train loss 2.0000 after epoch 1" in progress.html
+    assert repr(History("mine", tuple(epochs[:1]))) == "<History of mine: 1 epoch>"
 
 
 def test_a_training_shows_its_curves_from_the_second_epoch_on(monkeypatch):

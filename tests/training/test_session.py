@@ -92,6 +92,40 @@ def test_the_only_batch_of_an_epoch_can_not_be_dropped(tiny, pictures, tmp_path)
 
 
 @pytest.mark.parametrize(
+    ("every", "overrides", "expected"),
+    [
+        (4, (), [4, 6]),
+        (0, (), [6]),
+        (0, ("train.epochs=2.5",), [3]),
+        (0, ("train.validation=8",), [1, 2, 3, 4, 5, 6]),
+    ],
+    ids=str,
+)
+def test_epochs_are_evaluated_as_often_as_requested_with_the_same_result(
+    tiny, pictures, tmp_path, every, overrides, expected
+):
+    def trained(evaluate_every: int) -> cifar_dsl.Run:
+        return cifar_dsl.train(
+            tiny,
+            data=f"npz:{pictures}",
+            overrides=("train.epochs=6", *overrides),
+            device="cpu",
+            runs=tmp_path / str(evaluate_every),
+            evaluate_every=evaluate_every,
+        )
+
+    run, often = trained(every), trained(1)
+    assert [each.epoch for each in run.metrics() if each.test_accuracy is not None] == expected
+    for each, other in zip(run.metrics(), often.metrics(), strict=True):
+        is_tested = each.epoch in expected
+        assert (each.train_loss, each.test_loss) == (other.train_loss, other.test_loss if is_tested else None)
+        assert each.test_cross_entropy == (other.test_cross_entropy if is_tested else None)
+    assert run.result().accuracy == often.result().accuracy
+    assert (run.path / "predictions.npz").read_bytes() == (often.path / "predictions.npz").read_bytes()
+    assert run.result().weights_digest == often.result().weights_digest
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, [1, 2, 3, 4, 5, 6]),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from cifar_dsl.experiments.comparison.curves import by_epoch
 from cifar_dsl.experiments.comparison.effects import Effect, Interval
 from cifar_dsl.experiments.comparison.efficiency import Price, front
 from cifar_dsl.experiments.comparison.images import SpecImages
@@ -194,8 +195,8 @@ def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
     None for fewer than 2 epochs.
     """
     curves = [each.curve for each in rows]
-    values = [v for c in curves for v in (*c.low, *c.high, *c.train)]
-    values = values or [v for c in curves for run in c.lost for v in run]
+    shown = [v for c in curves for v in (*c.low, *c.high, *c.train) if v is not None]
+    values = shown or [v for c in curves for run in c.lost for v in run if v is not None]
     own = row.curve
     first = min(own.first, base.curve.first)
     last = max((each.first + len(c) - 1 for each in (own, base.curve) for c in (each.mean, *each.lost)), default=0)
@@ -208,20 +209,22 @@ def learning_curve(row: Row, base: Row, rows: Sequence[Row]) -> Markup | None:
     parts += [text(x(tick), bottom + 15, f"{tick:.0f}", "tick", "middle") for tick in x.ticks]
     parts.append(text((left + right) / 2, bottom + 15, "epoch", "tick", "middle"))
     parts.append(text(left, 14, fitted(row.name, right - left, _LABEL), "label"))
-    if own.mean:
-        outline = [*enumerate(own.high, own.first), *reversed(list(enumerate(own.low, own.first)))]
+    mean = by_epoch(own.mean, own.first)
+    if mean:
+        outline = [*by_epoch(own.high, own.first), *reversed(by_epoch(own.low, own.first))]
         parts.append(element("polygon", points=_points(x, y, outline), class_="band"))
     if row is not base and base.curve.mean:
         parts.append(
-            element("polyline", points=_points(x, y, enumerate(base.curve.mean, base.curve.first)), class_="curve base")
+            element("polyline", points=_points(x, y, by_epoch(base.curve.mean, base.curve.first)), class_="curve base")
         )
-    parts.append(element("polyline", points=_points(x, y, enumerate(own.train, own.first)), class_="curve train"))
-    parts.append(element("polyline", points=_points(x, y, enumerate(own.mean, own.first)), class_="curve"))
+    parts.append(element("polyline", points=_points(x, y, by_epoch(own.train, own.first)), class_="curve train"))
+    parts.append(element("polyline", points=_points(x, y, mean), class_="curve"))
     for run in own.lost:
-        parts.append(element("polyline", points=_points(x, y, enumerate(run, own.first)), class_="curve lost"))
-        end = (x(own.first + len(run) - 1), y(run[-1])) if run else (x(own.first), y(y.low))
+        tested = by_epoch(run, own.first)
+        parts.append(element("polyline", points=_points(x, y, tested), class_="curve lost"))
+        end = (x(tested[-1][0]), y(tested[-1][1])) if tested else (x(own.first), y(y.low))
         parts.append(text(end[0], end[1] + 4, "\u00d7", "cross", "middle"))
-    summary = f"test accuracy after the last epoch {points(own.mean[-1])} %" if own.mean else "no run finished"
+    summary = f"test accuracy after the last epoch {points(mean[-1][1])} %" if mean else "no run finished"
     summary += f", on training images {points(own.train[-1])} %" if own.train else ""
     lost = f"; {len(own.lost)} lost" if own.lost else ""
     return chart(240, 172, f"Learning curve of {row.name}", f"Accuracy by epoch; {summary}{lost}", *parts)
@@ -232,29 +235,30 @@ def overlay(comparison: Comparison) -> Markup | None:
 
     The report's script reads its `data-` attributes to show values.
     """
-    rows = [row for row in comparison.rows if row.curve.mean]
-    first = min((row.curve.first for row in rows), default=1)
-    last = max((row.curve.first + len(row.curve.mean) - 1 for row in rows), default=1)
+    means = {row.name: by_epoch(row.curve.mean, row.curve.first) for row in comparison.rows if row.curve.mean}
+    rows = [row for row in comparison.rows if row.name in means]
+    first = min((mean[0][0] for mean in means.values()), default=1)
+    last = max((mean[-1][0] for mean in means.values()), default=1)
     if last <= first:
         return None
     left, right, top, bottom = 44, 700, 12, max(300, 24 + 15 * len(rows))
     x = Axis(first, last, left, right, _epoch_ticks(first, last))
-    y = linear([value for row in rows for value in row.curve.mean], bottom, top)
+    y = linear([value for mean in means.values() for _, value in mean], bottom, top)
     parts = [line(left, y(tick), right, y(tick), "grid") for tick in y.ticks]
     parts += [text(left - 6, y(tick) + 4, points(tick, _tick_digits(y)), "tick", "end") for tick in y.ticks]
     parts += [text(x(tick), bottom + 17, f"{tick:.0f}", "tick", "middle") for tick in x.ticks]
     parts.append(text((left + right) / 2, bottom + 34, "epoch", "tick", "middle"))
-    names = sorted(rows, key=lambda row: -row.curve.mean[-1])
-    places = _apart([y(row.curve.mean[-1]) for row in names], 15, top + 6, bottom)
+    ends = {name: mean[-1] for name, mean in means.items()}  # epoch and accuracy
+    names = sorted(ends, key=lambda name: -ends[name][1])
+    places = _apart([y(ends[name][1]) for name in names], 15, top + 6, bottom)
     for row in rows:
         number = comparison.rows.index(row)
         kind = series(number)
-        way = _points(x, y, enumerate(row.curve.mean, row.curve.first))
-        parts.append(element("polyline", points=way, class_=f"series {kind}"))
-        end, place = (x(row.curve.first + len(row.curve.mean) - 1), y(row.curve.mean[-1])), places[names.index(row)]
+        parts.append(element("polyline", points=_points(x, y, means[row.name]), class_=f"series {kind}"))
+        end, place = (x(ends[row.name][0]), y(ends[row.name][1])), places[names.index(row.name)]
         parts.append(element("path", d=f"M{end[0]:.1f} {end[1]:.1f}L{right + 10} {place:.1f}", class_=f"leader {kind}"))
         parts.append(text(right + 14, place + 4, fitted(row.name, 130, _SMALL), f"series-name {kind}"))
-    spoken = "; ".join(f"{row.name} {points(row.curve.mean[-1])} %" for row in names)
+    spoken = "; ".join(f"{name} {points(ends[name][1])} %" for name in names)
     return chart(
         850,
         bottom + 40,
@@ -354,7 +358,7 @@ def _tick_digits(axis: Axis) -> int:
     return next((digits for digits in range(4) if abs(round(step, digits) - step) < 1e-6), 3)
 
 
-def _points(x: Axis, y: Axis, values: "Sequence[tuple[int, float]] | enumerate[float]") -> str:
+def _points(x: Axis, y: Axis, values: Sequence[tuple[int, float]]) -> str:
     return " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in values)
 
 

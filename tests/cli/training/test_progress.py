@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from attrs import evolve
 
 from cifar_dsl.cli.progress import JobsProgress
 from cifar_dsl.experiments.jobs import Job
@@ -39,6 +40,12 @@ def test_a_part_of_an_epoch_takes_a_part_of_the_time(capsys, epochs, first, seco
     assert line_2.startswith(f"epoch 2/{begun} ")
     assert line_1.endswith(f"accuracy 50.00 %  {first}")
     assert line_2.endswith(f"accuracy 50.00 %  {second}")
+
+
+def test_an_epoch_without_an_evaluation_has_no_test_figures(capsys):
+    untested = evolve(metrics(1, 10.0), test_loss=None, test_accuracy=None)
+    JobsProgress([job(0)]).show(0, EpochEnded(0, untested, 500))
+    assert capsys.readouterr().err == "epoch 1/1  train loss 2.0000, accuracy 25.00 %  10.0 s, 50 images/s\n"
 
 
 def test_each_of_several_trainings_is_named(capsys):

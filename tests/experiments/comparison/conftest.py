@@ -40,7 +40,7 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
         device: str = "a processor",
         spec_text: str = SPEC,
         failed: Sequence[int] = (),
-        curves: Sequence[Sequence[float]] | None = None,
+        curves: Sequence[Sequence[float | None]] | None = None,
         stopped_after: Sequence[int] = (),
     ) -> ComparedSpec:
         lineage = lineage or (name,)
@@ -59,7 +59,8 @@ def entry(tmp_path: Path) -> Callable[..., ComparedSpec]:
         for seed, accuracy in enumerate(accuracies):
             writer = begun(seed)
             for epoch, test_accuracy in enumerate(curves[seed] if curves else (), start=1):
-                writer.add_epoch(EpochMetrics(epoch, 1e-3, 1.0, test_accuracy, 1.0, test_accuracy, 1.0, 0.1))
+                test_loss = None if test_accuracy is None else 1.0
+                writer.add_epoch(EpochMetrics(epoch, 1e-3, 1.0, epoch / 10, test_loss, test_accuracy, 1.0, 0.1))
             time_s = times[seed] if times else 1.0
             status = "diverged" if accuracy is None else "finished"
             if accuracy is not None:

@@ -1,11 +1,15 @@
 """What a comparison computes, against figures worked out by hand."""
 
+from xml.etree import ElementTree
+
 import pytest
 from attrs import evolve
 from helpers.tolerances import FLOAT64
 from scipy import stats
 
 from cifar_dsl.experiments.comparison import ComparedSpec, Comparison, check_baseline, compare
+from cifar_dsl.experiments.comparison.charts import learning_curve, overlay
+from cifar_dsl.experiments.comparison.curves import by_epoch
 from cifar_dsl.experiments.comparison.readable import read_failed
 from cifar_dsl.experiments.comparison.unequal_spreads import size
 from cifar_dsl.foundation.errors import RunError
@@ -105,6 +109,33 @@ def test_failed_runs_count_unless_their_seed_was_completed_later(entry):
     assert (rows[0].mean, rows[0].failed, rows[0].lost) == (pytest.approx(0.6, **FLOAT64), 1, 1)
     assert (rows[1].mean, rows[1].failed, rows[1].effect) == (None, 1, None)
     assert rows[1].curve.lost == ((0.3,),)
+
+
+def test_a_learning_curve_has_the_epochs_that_all_runs_have_evaluated(entry):
+    curves = [[0.1, None, 0.3, 0.4], [0.3, 0.2, 0.5, None, 0.9]]
+    curve = compare([entry("base", accuracies=[0.4, 0.9], curves=curves)]).rows[0].curve
+    assert curve.mean == (pytest.approx(0.2, **FLOAT64), None, pytest.approx(0.4, **FLOAT64))
+    assert (curve.low, curve.high) == ((0.1, None, 0.3), (0.3, None, 0.5))
+    assert by_epoch(curve.low, curve.first) == [(1, 0.1), (3, 0.3)]
+    assert curve.train == pytest.approx((0.1, 0.2, 0.3, 0.4), **FLOAT64)
+
+
+def test_charts_skip_epochs_without_an_evaluation(entry):
+    rare = entry("rare", accuracies=[0.7], curves=[[None, 0.4, None, 0.7]])
+    never = entry("never", accuracies=[None], curves=[[None, None]])
+    comparison = compare([rare, never])
+    drawn = ElementTree.fromstring(str(overlay(comparison)))
+    (line,) = [each for each in drawn.iter() if each.get("class") == "series series-0"]
+    assert len(line.get("points").split()) == 2
+    assert drawn.get("data-first") == "2"
+    own = ElementTree.fromstring(str(learning_curve(comparison.rows[0], comparison.rows[0], comparison.rows)))
+    assert {each.get("class"): len(each.get("points").split()) for each in own.iter() if each.get("points")} == {
+        "band": 4,
+        "curve train": 4,
+        "curve": 2,
+    }
+    lost = str(learning_curve(comparison.rows[1], comparison.rows[0], comparison.rows))
+    assert "no run finished; 1 lost" in lost
 
 
 def test_a_run_that_failed_on_other_data_is_not_counted(entry):

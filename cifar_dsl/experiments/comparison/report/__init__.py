@@ -14,6 +14,7 @@ from PIL import Image
 
 from cifar_dsl.compiler import Analysis
 from cifar_dsl.experiments.comparison import charts
+from cifar_dsl.experiments.comparison.curves import by_epoch
 from cifar_dsl.experiments.comparison.effects import POWER
 from cifar_dsl.experiments.comparison.efficiency import PRICES
 from cifar_dsl.experiments.comparison.images import Changed, Mistake, SpecImages
@@ -195,16 +196,11 @@ def _examples(images: SpecImages, pictures: Pictures | None) -> dict[tuple[int, 
 
 def _epochs(comparison: Comparison) -> list[tuple[int, list[float | None]]]:
     """The mean test accuracy of each spec after some epochs, among them the first and the last."""
-    curves = [row.curve for row in comparison.rows]
-    numbers = sorted({curve.first + i for curve in curves for i in range(len(curve.mean))})
+    means = [dict(by_epoch(row.curve.mean, row.curve.first)) for row in comparison.rows]
+    numbers = sorted(set().union(*means))
     count = min(_MOST_EPOCHS, len(numbers))
     chosen = [numbers[round(i * (len(numbers) - 1) / max(1, count - 1))] for i in range(count)]
-
-    def at(epoch: int) -> list[float | None]:
-        places = [(curve, epoch - curve.first) for curve in curves]
-        return [curve.mean[place] if 0 <= place < len(curve.mean) else None for curve, place in places]
-
-    return [(epoch, at(epoch)) for epoch in dict.fromkeys(chosen)]
+    return [(epoch, [mean.get(epoch) for mean in means]) for epoch in dict.fromkeys(chosen)]
 
 
 def _drawing(analysis: Analysis) -> Markup | None:

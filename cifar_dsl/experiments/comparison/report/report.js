@@ -109,7 +109,7 @@
       chart.append(cursor);
       const values = specs
         .map(({ name, curve }) => [name, curve.mean[epoch - curve.first]])
-        .filter(([, value]) => value !== undefined)
+        .filter(([, value]) => typeof value === "number")
         .sort(([, one], [, other]) => other - one);
       const parts = values.map(([name, value]) => {
         const part = document.createElement("span");
@@ -118,7 +118,8 @@
       });
       const head = document.createElement("strong");
       head.textContent = `Epoch ${epoch}`;
-      readout.replaceChildren(head, ...parts.flatMap((part) => [" ", part]));
+      const shown = parts.length > 0 ? parts : ["no test after this epoch"];
+      readout.replaceChildren(head, ...shown.flatMap((part) => [" ", part]));
       readout.hidden = false;
     };
 
