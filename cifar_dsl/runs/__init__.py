@@ -22,6 +22,7 @@ At times there are others beside it:
 
 from cifar_dsl.runs.claim import claim, on_changed_file, place_of
 from cifar_dsl.runs.failures import record_failure
+from cifar_dsl.runs.file_errors import check_root, explain_write_errors
 from cifar_dsl.runs.folder import Run, check_place, failed_runs, find_runs, open_partial, open_run, runs_in_place
 from cifar_dsl.runs.identity import RunIdentity, SpecIdentity
 from cifar_dsl.runs.places import (
@@ -49,8 +50,6 @@ from cifar_dsl.runs.records import (
     Resumption,
     RunRecord,
     RunResult,
-    check_root,
-    explain_write_errors,
 )
 from cifar_dsl.runs.writer import RunWriter
 

@@ -14,10 +14,11 @@ from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.runs.file_errors import damaged
 from cifar_dsl.runs.folder import Run, folders_with_runs, restore
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import FOLDER, PLACE, RECORD, WEIGHTS, partial_path
-from cifar_dsl.runs.records import Failure, RunRecord, RunResult, damaged
+from cifar_dsl.runs.records import Failure, RunRecord, RunResult
 
 # Times of files that `datetime` can hold, in any time zone; a wrong clock writes others.
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2, 9999))

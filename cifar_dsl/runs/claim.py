@@ -10,11 +10,11 @@ from pathlib import Path
 
 from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.runs.file_errors import explain_write_errors
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock, locked
 from cifar_dsl.runs.places import partial_path, run_path, training_lock_path
-from cifar_dsl.runs.records import explain_write_errors
 from cifar_dsl.runs.writer import RunWriter
 
 

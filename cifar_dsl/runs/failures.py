@@ -10,7 +10,8 @@ from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.folder import Run, check_no_links
 from cifar_dsl.runs.lock import RunLock
 from cifar_dsl.runs.places import FAILURE, partial_path
-from cifar_dsl.runs.records import Failure, to_json
+from cifar_dsl.runs.record_json import to_json
+from cifar_dsl.runs.records import Failure
 
 
 def record_failure(place: Path, digest: str, message: str, help_: Sequence[str] = ()) -> None:

@@ -13,6 +13,7 @@ from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.foundation.records import field, frozen
 from cifar_dsl.foundation.text import natural_order
 from cifar_dsl.language.diagnostics import SpecError
+from cifar_dsl.runs.file_errors import changed, damaged
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import is_locked
 from cifar_dsl.runs.places import (
@@ -30,18 +31,8 @@ from cifar_dsl.runs.places import (
     partial_path,
     replaced_path,
 )
-from cifar_dsl.runs.records import (
-    EpochMetrics,
-    Failure,
-    RunRecord,
-    RunResult,
-    changed,
-    damaged,
-    read_record,
-    read_text,
-    record_of,
-    records_of,
-)
+from cifar_dsl.runs.record_json import read_record, read_text, record_of, records_of
+from cifar_dsl.runs.records import EpochMetrics, Failure, RunRecord, RunResult
 from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests
 
 

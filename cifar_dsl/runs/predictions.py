@@ -25,7 +25,7 @@ from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.foundation.records import frozen
-from cifar_dsl.runs.records import damaged, unreadable
+from cifar_dsl.runs.file_errors import damaged, unreadable
 
 _LARGEST = 1 << 28  # bytes of the file, and of an array by the file's header; no test split is larger
 _ARRAYS = ("labels", "predicted", "truth_probability", "classes")

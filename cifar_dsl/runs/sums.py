@@ -9,8 +9,9 @@ from pathlib import Path
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.reading import open_regular, read_regular
 from cifar_dsl.foundation.records import field, frozen
+from cifar_dsl.runs.file_errors import changed, damaged, unreadable
 from cifar_dsl.runs.places import BEST, METRICS, PREDICTIONS, RECORD, RESULT, SELECTION, SPEC, SUMS, WEIGHTS, WHITENING
-from cifar_dsl.runs.records import SCHEMA_WITH_SUMS, RunRecord, RunResult, changed, damaged, unreadable
+from cifar_dsl.runs.records import SCHEMA_WITH_SUMS, RunRecord, RunResult
 
 _WEIGHTS = {WEIGHTS, BEST, WHITENING}
 _LARGEST = {SUMS: 1 << 20, PREDICTIONS: 1 << 28, SELECTION: 1 << 28}  # bytes of files without weights

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.runs.catalogue import FoundRun, Status
 from cifar_dsl.runs.checkpoints import checkpoints
+from cifar_dsl.runs.file_errors import without_weights
 from cifar_dsl.runs.folder import Run, check_place
-from cifar_dsl.runs.records import without_weights
 from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests
 
 

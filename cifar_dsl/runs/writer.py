@@ -12,6 +12,7 @@ from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.folders import make_folder, remove_folder, walk
 from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.runs.checkpoints import Checkpoint, checkpoints, write_checkpoint
+from cifar_dsl.runs.file_errors import changed, damaged, explain_write_errors
 from cifar_dsl.runs.folder import Run, check_no_links, find_runs, restore
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock
@@ -32,19 +33,8 @@ from cifar_dsl.runs.places import (
     partial_path,
     replaced_path,
 )
-from cifar_dsl.runs.records import (
-    EpochMetrics,
-    Machine,
-    Resumption,
-    RunRecord,
-    RunResult,
-    changed,
-    damaged,
-    explain_write_errors,
-    from_json,
-    to_json,
-    to_line,
-)
+from cifar_dsl.runs.record_json import from_json, to_json, to_line
+from cifar_dsl.runs.records import EpochMetrics, Machine, Resumption, RunRecord, RunResult
 from cifar_dsl.runs.sums import SmallFiles, damage, recorded_digests, sums
 
 

@@ -19,9 +19,10 @@ from cifar_dsl.ir.recipe import Artifact
 from cifar_dsl.operations.recipe import ARTIFACTS
 from cifar_dsl.operations.recipe.artifact import Selection, Teacher, Weights
 from cifar_dsl.operations.recipe.selection import Hardest
+from cifar_dsl.runs.file_errors import changed, damaged, without_weights
 from cifar_dsl.runs.folder import Run, open_run
 from cifar_dsl.runs.places import RESULT, SELECTION, partial_path
-from cifar_dsl.runs.records import ArtifactRecord, RunRecord, changed, damaged, without_weights
+from cifar_dsl.runs.records import ArtifactRecord, RunRecord
 
 _DIGITS = 16  # of a digest in a spec
 KEPT = "kept"  # the tensor of a selection

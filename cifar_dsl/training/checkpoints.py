@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import Best, EpochMetrics
-from cifar_dsl.runs.records import from_json
+from cifar_dsl.runs.record_json import from_json
 from cifar_dsl.training.learner import Learner
 
 _FORMAT = "2"

@@ -15,8 +15,8 @@ from cifar_dsl.foundation.errors import RunError, UserError
 from cifar_dsl.foundation.reading import open_regular
 from cifar_dsl.ir import Standardization
 from cifar_dsl.runs import BEST, PREDICTIONS, RECORD, WHITENING, Run, RunRecord
+from cifar_dsl.runs.file_errors import changed, damaged, unreadable, without_weights
 from cifar_dsl.runs.predictions import read_predictions
-from cifar_dsl.runs.records import changed, damaged, unreadable, without_weights
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice
 from cifar_dsl.training.evaluation import EvaluationResult, evaluate

@@ -24,7 +24,7 @@ from cifar_dsl.runs import (
     record_failure,
     run_path,
 )
-from cifar_dsl.runs.records import from_json
+from cifar_dsl.runs.record_json import from_json
 
 
 def test_runs_are_found_by_fingerprint_under_any_name_and_sorted_by_seed(tmp_path):

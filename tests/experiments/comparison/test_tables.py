@@ -15,7 +15,7 @@ from cifar_dsl.experiments.comparison.report import render_report
 from cifar_dsl.experiments.comparison.tables import as_csv, as_json, as_latex, as_markdown, as_text, notes
 from cifar_dsl.runs import PREDICTIONS, RESULT, DataRecord
 from cifar_dsl.runs.predictions import write_predictions
-from cifar_dsl.runs.records import to_json
+from cifar_dsl.runs.record_json import to_json
 
 HOSTILE = "\x1b[2J\u202e|`<script>alert(1)</script>![x](http://x.test)\n| new row |"
 
