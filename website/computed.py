@@ -55,7 +55,7 @@ def networks() -> dict[str, Network]:
 
 
 def messages() -> dict[str, str]:
-    """What `check` prints about the wrong example of each code."""
+    """What `check` prints about the wrong example of each code, in colour."""
     return dict(_computed()["messages"])
 
 
@@ -123,14 +123,14 @@ def _drawn(analysis: Analysis) -> str:
 
 
 def _messages() -> dict[str, str]:
-    """The first message about the wrong example of each code; codes without one are left out."""
+    """The first message about the wrong example of each code, in colour; codes without one are left out."""
     messages = {}
     for code in known_codes().values():
         example = ARCH.search(code.explanation)
         if example is None:
             continue
         found = _inspected(example[2])
-        messages[code.id] = next((render_full(each) for each in found if each.code == code.id), "")
+        messages[code.id] = next((render_full(each, color=True) for each in found if each.code == code.id), "")
     return messages
 
 

@@ -27,7 +27,9 @@ def stand_in(name: str) -> computed.Network:
 def site() -> tuple[list[Page], list[File]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(computed, "networks", lambda: {name: stand_in(name) for name in shipped_specs()})
-        patch.setattr(computed, "messages", lambda: dict.fromkeys(known_codes(), "error: as printed"))
+        patch.setattr(
+            computed, "messages", lambda: dict.fromkeys(known_codes(), "\x1b[1;31merror\x1b[0m: as <printed>")
+        )
         patch.setattr(computed, "picture", lambda body: f"<svg>{body}</svg>")
         return build.made()  # raises BrokenLinksError
 
@@ -41,6 +43,7 @@ def test_every_spec_code_and_example_is_shown(site) -> None:
     assert len(pictures) == sum(map(len, EXAMPLES.values()))
     assert "(layers/conv.svg)" in text["reference/layers.md"]
     assert "model {\n    conv(32, 3, stride=2, pad=1, bias=false) -> bn -> relu\n}\n" in text["reference/layers.md"]
+    assert '<span class="red bold">error</span>: as &lt;printed&gt;</code></pre>' in text["diagnostics/E0308.md"]
     assert "(3 seeds)" in text["zoo/baseline.md"]  # measured, of the fingerprint above
     assert "<strong>resnet18</strong><em>ResNet-18 with a stem for small images</em>" in text["zoo/index.md"]
     assert "<strong>wider</strong><em>A wider dense head, 512 features instead of 64</em>" in text["zoo/index.md"]

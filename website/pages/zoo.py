@@ -120,6 +120,8 @@ def _page(network: Network) -> str:
 
 {_escaped(_about(network))}
 
+<div class="example" markdown>
+
 | | |
 | --- | --- |
 {rows}
@@ -128,6 +130,10 @@ def _page(network: Network) -> str:
 cifar-dsl show {name}
 cifar-dsl train {name}
 ```
+
+[![The network {name}](/zoo/files/{name}.svg){{ .network }}](#picture)
+
+</div>
 
 ## Spec
 
