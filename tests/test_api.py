@@ -37,6 +37,12 @@ def evaluate(run: Run, path) -> tuple[float, float]:
     return measured.loss, measured.accuracy
 
 
+def test_both_ways_to_train_take_the_number_of_epochs(tiny, train, tmp_path):
+    assert [each.epoch for each in train(epochs=1).metrics()] == [1]
+    run = train(cifar_dsl.load(tiny), epochs=1.5, overrides=["train.batch=8"], runs=tmp_path / "others")
+    assert (run.result().epochs, "train.epochs=1.5" in run.record().spec.overrides) == (1.5, True)
+
+
 # ---- load
 
 

@@ -137,12 +137,12 @@ class Spec:
         """
         from cifar_dsl.api.training import train_one
 
-        changed = (*listed(overrides), *([] if epochs is None else [f"train.epochs={epochs}"]))
         return train_one(
             self,
+            epochs=epochs,
             data=data,
             seed=seed,
-            overrides=changed,
+            overrides=overrides,
             start=start,
             teacher=teacher,
             selection=selection,

@@ -43,6 +43,7 @@ from cifar_dsl.api.specs import (
 def train(
     spec: "Spec | PathLike",
     *,
+    epochs: float | None = None,
     data: str | None = DEFAULT_OPTIONS.data,
     seed: int = DEFAULT_OPTIONS.seed,
     overrides: Sequence[str] = (),
@@ -54,17 +55,19 @@ def train(
 ) -> Run:
     """Train a spec with one seed and return the run. Returns a complete run as it is, and resumes an interrupted one.
 
-    `data` replaces the dataset in the spec: a name such as `shapes`, or `npz:PATH`. `overrides` have the syntax of
-    `--set`. `start` are weights to start from: a run, or a file in the safetensors format; see docs/runs.md. `teacher`
-    is the run that a spec with `distill` learns from; see docs/distillation.md. `selection` is the run that chose the
-    images for a spec with `keep chosen`; see docs/selection.md. `listener` receives the events of the training; without
-    one, a notebook shows its progress. `options` are the fields of `RunOptions`, such as `device`,
-    `threads`, `runs` and `retrain`; see `cifar-dsl train --help`. Issues each of the spec's `warnings` as a
-    SpecWarning, a Python warning, and warns if the run is no better than guessing. Raises SpecError, DataError,
-    DeviceError, EngineError and RunError; UserError for an option out of bounds.
+    `epochs` replaces that of the recipe. `data` replaces the dataset in the spec: a name such as `shapes`, or
+    `npz:PATH`. `overrides` have the syntax of `--set`. `start` are weights to start from: a run, or a file in the
+    safetensors format; see docs/runs.md. `teacher` is the run that a spec with `distill` learns from; see
+    docs/distillation.md. `selection` is the run that chose the images for a spec with `keep chosen`; see
+    docs/selection.md. `listener` receives the events of the training; without one, a notebook shows its progress.
+    `options` are the fields of `RunOptions`, such as `device`, `threads`, `runs` and `retrain`; see `cifar-dsl train
+    --help`. Issues each of the spec's `warnings` as a SpecWarning, a Python warning, and warns if the run is no better
+    than guessing. Raises SpecError, DataError, DeviceError, EngineError and RunError; UserError for an option out of
+    bounds.
     """
     return train_one(
         spec,
+        epochs=epochs,
         data=data,
         seed=seed,
         overrides=overrides,
@@ -80,6 +83,7 @@ def train(
 def train_one(
     spec: "Spec | PathLike",
     *,
+    epochs: float | None = None,
     data: str | None = None,
     seed: int,
     overrides: Sequence[str] = (),
@@ -100,6 +104,7 @@ def train_one(
     from cifar_dsl.training.session import train_runs
 
     chosen = run_options(options, function or train)
+    overrides = (*listed(overrides), *([] if epochs is None else [f"train.epochs={epochs}"]))
     require_seed(seed)
     choice = choose_device(chosen.device)
     replacing = choice_of(data, warn_caller)
@@ -107,7 +112,7 @@ def train_one(
         spec = load(spec, overrides=overrides, data=replacing, start=start, teacher=teacher, selection=selection)
     elif overrides or any(given is not None for given in (replacing, start, teacher, selection)):
         uses = (*spec.uses, *artifacts_of(weights=start, teacher=teacher, selection=selection))
-        spec = reloaded(spec, (*spec.overrides, *listed(overrides)), replacing or spec.data, uses)
+        spec = reloaded(spec, (*spec.overrides, *overrides), replacing or spec.data, uses)
     check_used([spec], teacher=teacher, selection=selection)
     for warning in spec.warnings:
         warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=depth - 1)
