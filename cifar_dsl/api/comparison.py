@@ -110,7 +110,8 @@ def compare(
             continue
         trained = []
         for seed in range(seeds):  # a comprehension would be a frame of its own in Python 3.11
-            trained.append(train_one(item, seed=seed, listener=listener, options=options, depth=4))  # noqa: PERF401
+            run = train_one(item, seed=seed, listener=listener, options=options, depth=4, is_one_of_many=True)
+            trained.append(run)
         entries.append(_of_spec(name, item, trained, chosen))
     return Comparison(compare_entries(_merged(entries), baseline))
 

@@ -22,9 +22,9 @@ from cifar_dsl.training.events import (
 _LEAST_CHANGE = 0.005  # of the bar, before it is drawn again
 
 
-def default_listener(title: str) -> Listener:
+def default_listener(title: str, *, is_one_of_many: bool = False) -> Listener:
     """The listener of a training that is given none: a bar in a notebook, silence elsewhere."""
-    return NotebookProgress(title) if _in_notebook() else ignore
+    return NotebookProgress(title, keeps_curves=not is_one_of_many) if _in_notebook() else ignore
 
 
 def _in_notebook() -> bool:
@@ -35,10 +35,14 @@ def _in_notebook() -> bool:
 
 
 class NotebookProgress:
-    """Shows the events of a training of one seed in the output of a cell."""
+    """Shows the events of a training of one seed in the output of a cell.
 
-    def __init__(self, title: str) -> None:
+    Unless it `keeps_curves`, they go when the training is done: those of many trainings would fill the page.
+    """
+
+    def __init__(self, title: str, *, keeps_curves: bool = True) -> None:
         self._title = title
+        self._keeps_curves = keeps_curves
         self._epochs = 0.0
         self._done = 0.0
         self._shown = -1.0
@@ -86,7 +90,8 @@ class NotebookProgress:
             parts.append(f"train loss {latest.train_loss:.4f}{accuracy} after epoch {latest.epoch}")
         notes = "".join(f"<br>{escape(note)}" for note in self._notes)
         bar = f'<progress value="{self._share:.3f}" max="1" style="width: 24em"></progress>'
-        curves = curves_html(self._epochs_so_far) if len(self._epochs_so_far) > 1 else ""
+        has_curves = len(self._epochs_so_far) > 1 and (self._keeps_curves or not self._state)
+        curves = curves_html(self._epochs_so_far) if has_curves else ""
         return f"<div>{bar}<br>{escape('; '.join(parts))}{notes}{curves}</div>"
 
     def _draw(self) -> None:

@@ -21,7 +21,7 @@ from cifar_dsl.api.run import History
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.resources import specs_directory
 from cifar_dsl.runs import EpochMetrics
-from cifar_dsl.training.events import EpochEnded, StepsDone, TrainingStarted
+from cifar_dsl.training.events import EpochEnded, StepsDone, TrainingEnded, TrainingStarted
 
 TEXT = "arch mine\ninput 3x32x32\nmodel {{\n conv(4, 3) -> relu  # {}\n flatten -> dense(10)\n}}\n"
 MINE = TEXT.format("first")
@@ -265,6 +265,19 @@ def test_a_training_shows_its_curves_from_the_second_epoch_on(monkeypatch):
         progress(StepsDone(epoch, 2, 1, 1))
         progress(EpochEnded(0, metrics_of(epoch, 1.0), 100))
     assert ["polyline" in elements(html) for html in shown] == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("keeps_curves", [True, False])
+def test_only_a_training_of_its_own_keeps_its_curves_at_the_end(monkeypatch, keeps_curves):
+    monkeypatch.setattr(NotebookProgress, "_draw", lambda _: None)
+    progress = NotebookProgress("mine", keeps_curves=keeps_curves)
+    progress(TrainingStarted((0,), 2))
+    for epoch in (1, 2):
+        progress(EpochEnded(0, metrics_of(epoch, 1.0), 100))
+    assert "polyline" in elements(progress.html)
+    progress(TrainingEnded(("runs/mine",)))
+    assert ("polyline" in elements(progress.html)) == keeps_curves
+    assert "test accuracy 40.00 % after epoch 2" in progress.html
 
 
 def test_the_example_runs(notebook, tmp_path, pictures):
