@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cifar_dsl.experiments.comparison.plan import Plan
     from cifar_dsl.experiments.comparison.readable import FailedRun, ReadRun
     from cifar_dsl.experiments.comparison.rows import OneRun
-    from cifar_dsl.runs import RunRecord
+    from cifar_dsl.runs import RunRecord, SpecIdentity
     from cifar_dsl.training.datasets import Dataset
 
 
@@ -230,13 +230,13 @@ def _train_and_compare(contestants: Sequence[Contestant], options: CompareOption
         return 1
     comparison = _compare(compared, options, left_out, plan)
     results.show(comparison)
-    without = [row.name for row in comparison.rows if not (row.accuracies or row.lost)]
+    without = {row.name for row in comparison.rows if not (row.accuracies or row.lost)}
     if options.no_train and len(without) == len(comparison.rows):
         note(f"nothing is written to {options.out}, because no spec has a run in {options.runs}")
     else:
         results.write(comparison, [each.spec for each, _ in compared], options)
     if options.no_train and without:
-        _suggest_overrides(without, options.runs)
+        _suggest_overrides([each.spec.identity for each, _ in compared if each.display_name in without], options.runs)
     return code or int(any(row.mean is None for row in comparison.rows))
 
 
@@ -315,16 +315,18 @@ def _entry(each: Contestant, runs: "Sequence[ReadRun]" = (), failed: "Sequence[F
     )
 
 
-def _suggest_overrides(names: Sequence[str], runs: Path) -> None:
-    """For specs without runs: print with what options the runs of that name were trained, if there are any.
+def _suggest_overrides(specs: "Sequence[SpecIdentity]", runs: Path) -> None:
+    """For specs without runs: print with what options others of that name were trained, if there are any.
 
-    A run belongs to the network and recipe that were trained, so the same options find it.
+    A run belongs to the network and recipe that were trained, so the same options find it. One with the fingerprint of
+    a spec isn't complete, and was trained with the options that were given.
     """
     from cifar_dsl.runs.catalogue import entries
 
-    records = [entry.record for entry in entries(runs) if entry.record and entry.record.spec.name in names]
-    for record in records:
-        if record.spec.overrides:
+    names, fingerprints = {spec.name for spec in specs}, {spec.fingerprint for spec in specs}
+    for record in [entry.record for entry in entries(runs) if entry.record]:
+        is_other = record.spec.name in names and record.spec.fingerprint not in fingerprints
+        if is_other and record.spec.overrides:
             given = " ".join(_as_options(record))
             note(f"  = help: {record.spec.name} has runs with other settings; to compare those, add {given}")
             return

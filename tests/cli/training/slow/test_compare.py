@@ -94,6 +94,15 @@ def test_runs_with_other_settings_are_pointed_out_and_results_are_kept(compare, 
     assert (followed.code, "written to comparison" in followed.err) == (0, True)
 
 
+def test_an_interrupted_run_of_the_same_settings_is_no_other_run(compare, train, tmp_path):
+    train("-q", "--set", "train.epochs=1")
+    (run,) = tmp_path.glob("runs/tiny-*/seed-0")
+    (run / "result.json").unlink()
+    run.rename(f"{run}.partial")
+    assert "has runs with other settings" not in compare("--no-train", "--set", "train.epochs=1").err
+    assert "has runs with other settings" in compare("--no-train").err
+
+
 def test_a_run_at_chance_level_of_equal_specs_is_reported_once(compare, make_spec, tiny):
     make_spec("twin", tiny.read_text().replace("arch tiny", "arch twin"))
     outcome = compare("--set", "train.optimizer=adam(lr=1e-9)")
