@@ -218,10 +218,10 @@ def train_and_compare(
 def _train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: list[Omission]) -> int:
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
     code, plan = 0, None
-    if not options.no_train or options.data is not None:
+    if not options.no_train or options.until_decided or options.data is not None:
         opened = _open_those_that_fit(contestants, options, left_out)
         compared = [(each, dataset.digest) for each, dataset in opened]
-        if not options.no_train:
+        if not options.no_train or options.until_decided:
             results.prepare(options.out)  # fail now, not after hours of training
             code, is_stopped, plan = _train(opened, options, left_out)
             if is_stopped:
@@ -281,7 +281,10 @@ def list_trainings(contestants: Sequence[Contestant], options: CompareOptions) -
 def _train(
     opened: "Sequence[tuple[Contestant, Dataset]]", options: CompareOptions, left_out: list[Omission]
 ) -> "tuple[int, bool, Plan | None]":
-    """Train what is missing. Returns the exit code, whether a signal stopped it, and the plan with --until-decided."""
+    """Train what is missing. Returns the exit code, whether a signal stopped it, and the plan with --until-decided.
+
+    With both --until-decided and --no-train, it only reads the plan.
+    """
     _say("starting PyTorch", options)
     from cifar_dsl.cli.jobs import train_missing
 

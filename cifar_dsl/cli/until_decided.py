@@ -10,6 +10,7 @@ from cifar_dsl.experiments.comparison.effects import Sample
 from cifar_dsl.experiments.comparison.plan import Plan, PlannedSpec, declare, earlier, next_seeds, now
 from cifar_dsl.experiments.comparison.sentences import range_text
 from cifar_dsl.experiments.comparison.sequential import LARGEST_CAP, effect, forecast, next_round
+from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.foundation.text import columns, duration
 from cifar_dsl.runs import check_place, check_root, runs_in_place
@@ -44,8 +45,8 @@ def train_until_decided(
 ) -> tuple[Plan, Outcome | None]:
     """Train until nothing is open. Returns the plan, and the outcome of the last round, None if nothing was trained.
 
-    A round that was stopped or in which a job failed is the last; the same command goes on. Raises RunError for damaged
-    runs, because the promise doesn't hold if runs are left out.
+    A round that was stopped or in which a job failed is the last; the same command goes on. With `--no-train`, there is
+    none. Raises RunError for damaged runs, because the promise doesn't hold if runs are left out.
     """
     margin = None if options.equivalent_within is None else options.equivalent_within / 100
     specs = [baseline, *(spec for spec, _ in opened)]
@@ -59,7 +60,7 @@ def train_until_decided(
             for line in _state(plan, ours, samples, trained):
                 note(line)
         more = next_round(plan.design, ours, samples)
-        if not more or (outcome is not None and outcome.exit_code):
+        if not more or options.no_train or (outcome is not None and outcome.exit_code):
             return plan, outcome
         seeds = {
             name or plan.baseline.fingerprint: next_seeds(trained[name or plan.baseline.fingerprint].seeds, count)
@@ -89,7 +90,14 @@ def declared(
     cap = LARGEST_CAP if options.cap is None else options.cap
     plan = Plan(planned[0], tuple(planned[1:]), data, cap, margin, now(), purpose=purpose)
     plan.design  # noqa: B018  # refuses what isn't calibrated
-    check_root(options.runs)
+    if not options.no_train:
+        check_root(options.runs)
+    elif not plan.path(options.runs).is_file():
+        raise UserError(
+            f"{options.runs} has no plan to compare these specs until it is decided",
+            "leave out --no-train to declare one and train; other specs, data, --cap or --equivalent-within are "
+            "another plan",
+        )
     plan, is_new = declare(plan, options.runs)
     if not options.quiet:
         note(f"plan    {plan.path(options.runs)}, {'declared now' if is_new else f'declared {plan.declared[:10]}'}")

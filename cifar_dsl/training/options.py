@@ -300,7 +300,9 @@ class CompareOptions(TrainOptions):
         group=COMPARISON,
         metavar="POINTS",
     )
-    no_train: bool = option("Compare existing runs without training.", False, group=COMPARISON)
+    no_train: bool = option(
+        "Compare existing runs without training. With --until-decided: what is decided so far.", False, group=COMPARISON
+    )
     pairs: bool = option("Also compare every pair of specs (with Holm's adjustment).", False, group=COMPARISON)
     sort: str | None = option(
         "Order of the specs after the baseline: by the size of the effect, largest first, by name or by parameters "
@@ -324,8 +326,6 @@ class CompareOptions(TrainOptions):
             return f"{alone} requires --until-decided." if alone else super().conflict
         if self.seeds != 1:
             return "--seeds can't be combined with --until-decided, which chooses the seeds; limit them with --cap."
-        if self.no_train:
-            return "--no-train can't be combined with --until-decided, which trains nothing more when all is decided."
         if self.pairs:
             return (
                 "--pairs can't be combined with --until-decided: its intervals hold for differences from the baseline."
@@ -382,6 +382,8 @@ class SweepOptions(CompareOptions):
             }
             if name := next((name for name, value in given.items() if value), None):
                 return f"{name} can't be combined with --halving, which chooses one combination, without a guarantee."
+        elif self.searches and self.no_train:
+            return "--no-train can't be combined with --until-decided without --baseline, which has to train."
         return super().conflict
 
 

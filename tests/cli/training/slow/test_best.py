@@ -118,6 +118,10 @@ def test_halving_trains_the_better_half_for_twice_the_epochs(sweep, tmp_path):
         ((*GRID, "--halving", "--until-decided"), "--until-decided can't be combined with --halving"),
         ((*GRID, "--fresh", 2), "--fresh requires --halving, or --until-decided without --baseline"),
         ((*GRID, "--until-decided", "--seeds", 2), "--seeds can't be combined with --until-decided"),
+        (
+            (*GRID, "--until-decided", "--no-train"),
+            "--no-train can't be combined with --until-decided without --baseline",
+        ),
         ((*GRID, "--halving", "--set", "train.validation=0"), "hold out training images: --set train.validation=6"),
         (("--set", "train.epochs=1,2", "--halving"), "leave train.epochs out of the sweep"),
         (("--set", "head=[2],[2]", "--halving"), "the sweep has a single spec"),

@@ -139,6 +139,24 @@ def test_another_cap_is_a_new_plan_which_is_said(compare, tmp_path):
     assert (old["baseline"]["seeds"], new["baseline"]["seeds"][:3]) == ([], [0, 1, 2])
 
 
+def test_without_training_it_says_what_is_decided_so_far(compare, tmp_path):
+    """Stopped in its first round: some specs have too few runs for an interval."""
+    compare("--cap", 4, "--jobs", 1)
+    removed = sorted(runs(tmp_path))[-2:]
+    for path in removed:
+        shutil.rmtree(tmp_path / path)
+    left = runs(tmp_path)
+    (plan,) = tmp_path.glob("runs/plans/*.json")
+    outcome = compare("--cap", 4, "--no-train")
+    assert (outcome.code, runs(tmp_path)) == (0, left)
+    assert f"until decided: plan {plan.stem}" in outcome.out
+    assert "to train" not in outcome.err
+    assert len(decisions(tmp_path)) == 2
+    other = compare("--cap", 5, "--no-train")
+    assert (other.code, "leave out --no-train" in other.err) == (1, True)
+    assert list(tmp_path.glob("runs/plans/*.json")) == [plan]
+
+
 def test_a_changed_plan_is_refused(compare, tmp_path):
     compare("--cap", 4, "--jobs", 1)
     (path,) = tmp_path.glob("runs/plans/*.json")
@@ -152,7 +170,7 @@ def test_a_changed_plan_is_refused(compare, tmp_path):
     ("options", "message"),
     [
         (("--seeds", 3), "--seeds can't be combined with --until-decided"),
-        (("--no-train",), "--no-train can't be combined"),
+        (("--no-train",), "has no plan to compare these specs until it is decided"),
         (("--pairs",), "--pairs can't be combined"),
         (("--equivalent-within", 200), "can't be equivalent within 200 points"),
     ],
