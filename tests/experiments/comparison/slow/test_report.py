@@ -12,6 +12,7 @@ import pytest
 from helpers.studies import Study, make_study
 
 from cifar_dsl.experiments.comparison import Comparison, compare
+from cifar_dsl.experiments.comparison.plan import Plan, PlannedSpec, now
 from cifar_dsl.experiments.comparison.report import Origin, render_report
 from cifar_dsl.experiments.comparison.tables import as_csv, as_latex, as_markdown
 
@@ -145,6 +146,24 @@ def test_the_table_is_filtered(shown, report, comparison):
     assert "batch_128" not in better
     page.locator("#filter-verdict").select_option("")
     assert len(names(page)) == 4
+
+
+def test_badges_of_a_plan_say_its_verdicts(entry):
+    """In a comparison until it is decided, no difference is called insignificant: more seeds may decide it."""
+    same = [0.5, 0.51, 0.52]
+    entries = [
+        entry("base", accuracies=same),
+        entry("near", accuracies=same),
+        entry("far", accuracies=[0.9, 0.91, 0.92]),
+    ]
+    base, *others = [PlannedSpec(each.display_name, each.spec.fingerprint, (0, 1, 2)) for each in entries]
+    plan = Plan(base, tuple(others), "ab" * 32, 4, None, now())
+    html = render_report(compare(entries, "base", plan=plan))
+    verdicts = [effect.verdict for row in compare(entries, "base", plan=plan).rows if (effect := row.effect)]
+    badges = re.findall(r'<span class="badge [a-z]+">. ([^<]*)</span>', html)
+    assert set(badges) == set(verdicts)
+    assert "open" in verdicts
+    assert "not significant" not in html
 
 
 @pytest.fixture
