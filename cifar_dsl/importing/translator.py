@@ -167,7 +167,7 @@ class Translator:
         if isinstance(found, Multiple | OfWeight):
             found = found.weight
         if isinstance(found, Weight):
-            raise unsupported(f"it computes something of the parameter `{found.key}` alone", place or self.place)
+            raise unsupported(f"it computes something of `{found.key}` alone, without the images", place or self.place)
         raise unsupported("it computes with a tensor that is neither an input nor a parameter", place or self.place)
 
     def weight(self, argument: Any) -> Weight | None:

@@ -45,7 +45,7 @@ def _add(t: Translator, call: AtenCall) -> Any:
 def _untracked(t: Translator, call: AtenCall) -> Any:
     if isinstance(first := t.get(call.arguments["self"]), Weight) and not first.shape:
         return first
-    raise t.unsupported("it computes something of a parameter alone")
+    raise t.unsupported("it computes something of a parameter alone, without the images")
 
 
 def _position_embedding(t: Translator, x: Tensor, weight: Weight) -> Tensor | None:

@@ -144,7 +144,7 @@ def test_printed_functions_of_weights_are_imported_as_the_same_graph(tmp_path):
 def test_a_function_of_weights_that_import_does_not_know_is_refused(tmp_path):
     (tmp_path / "weights.arch").write_text(WEIGHTS.replace("weight=standardized)\n}", "weight=spectral)\n}"))
     spec = cifar_dsl.load(tmp_path / "weights.arch")
-    with pytest.raises(UserError, match=r"`dense`.*computes something of the parameter `dense.\w+` alone"):
+    with pytest.raises(UserError, match=r"`dense`.*computes something of `dense.\w+` alone"):
         cifar_dsl.from_torch(network_of(spec.to_pytorch()), spec.graph.input.extents)
 
 
