@@ -31,13 +31,14 @@ INTERNAL = {
     "OutOfRangeError",
     "OutOfStepsError",
     "OversizeError",
-    "TargetError",
     "OversizedFileError",
+    "TargetError",
     "TooLargeError",
     "UnbalancedError",
-    "UnknownValueError",
     "UnfitError",
+    "UnknownValueError",
     "UnreadableError",
+    "WrongValueError",
 }
 
 
