@@ -98,6 +98,7 @@ def compare(
     the others with, and `options` are those of `train`. Warns where a run can't be read. Raises what `train` raises;
     RunError if the runs can't be compared.
     """
+    from cifar_dsl.api.progress import default_listener
     from cifar_dsl.experiments.comparison import compare as compare_entries
 
     if seeds < 1:
@@ -110,8 +111,8 @@ def compare(
             continue
         trained = []
         for seed in range(seeds):  # a comprehension would be a frame of its own in Python 3.11
-            run = train_one(item, seed=seed, listener=listener, options=options, depth=4, is_one_of_many=True)
-            trained.append(run)
+            shown = listener or default_listener(f"{name}, seed {seed}", keeps_curves=False)
+            trained.append(train_one(item, seed=seed, listener=shown, options=options, depth=4))
         entries.append(_of_spec(name, item, trained, chosen))
     return Comparison(compare_entries(_merged(entries), baseline))
 

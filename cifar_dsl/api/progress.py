@@ -22,9 +22,9 @@ from cifar_dsl.training.events import (
 _LEAST_CHANGE = 0.005  # of the bar, before it is drawn again
 
 
-def default_listener(title: str, *, is_one_of_many: bool = False) -> Listener:
+def default_listener(title: str, *, keeps_curves: bool = True) -> Listener:
     """The listener of a training that is given none: a bar in a notebook, silence elsewhere."""
-    return NotebookProgress(title, keeps_curves=not is_one_of_many) if _in_notebook() else ignore
+    return NotebookProgress(title, keeps_curves=keeps_curves) if _in_notebook() else ignore
 
 
 def _in_notebook() -> bool:

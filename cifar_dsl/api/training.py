@@ -94,11 +94,10 @@ def train_one(
     options: dict[str, Any],
     depth: int,
     function: "Callable[..., Run] | None" = None,
-    is_one_of_many: bool = False,
 ) -> Run:
     """Train as `train` does; Python warnings name the caller `depth` frames above those that issue them.
 
-    Errors name `function`, by default `train`. `is_one_of_many`: whether the caller trains others, too.
+    Errors name `function`, by default `train`.
     """
     from cifar_dsl.api.progress import default_listener
     from cifar_dsl.training.device import choose_device, set_threads
@@ -132,7 +131,7 @@ def train_one(
         chosen,
         choice=choice,
         artifacts=spec.uses,
-        listener=listener or default_listener(f"{spec.name}, seed {seed}", is_one_of_many=is_one_of_many),
+        listener=listener or default_listener(f"{spec.name}, seed {seed}"),
     )
     return _warned_of_chance(Run(run.path), depth)
 

@@ -218,10 +218,11 @@ def train_and_compare(
 def _train_and_compare(contestants: Sequence[Contestant], options: CompareOptions, left_out: list[Omission]) -> int:
     compared: list[tuple[Contestant, str | None]] = [(each, None) for each in contestants]
     code, plan = 0, None
-    if not options.no_train or options.until_decided or options.data is not None:
+    has_rounds = options.until_decided or not options.no_train
+    if has_rounds or options.data is not None:
         opened = _open_those_that_fit(contestants, options, left_out)
         compared = [(each, dataset.digest) for each, dataset in opened]
-        if not options.no_train or options.until_decided:
+        if has_rounds:
             results.prepare(options.out)  # fail now, not after hours of training
             code, is_stopped, plan = _train(opened, options, left_out)
             if is_stopped:

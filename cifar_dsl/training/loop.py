@@ -49,8 +49,8 @@ class Callbacks:
 def fit(learners: Sequence[Learner], splits: Splits, callbacks: Callbacks, evaluate_every: int = 1) -> None:
     """Train networks side by side, to the end of their recipe. Raises StoppedError if `callbacks` stops the training.
 
-    They are evaluated every `evaluate_every` epochs (0: never) and after the last one; with validation images, after
-    every epoch, since any of them may be the best.
+    They are evaluated on the test images as `Plan.has_evaluation` says of `evaluate_every`.
+
     The learners share recipe, engine and images, are at the same step, and differ in their seeds. Random numbers are
     functions of (seed, epoch); torch's own generators keep their states.
     """
@@ -163,7 +163,7 @@ class _Fit:
         if not self.learners:
             return False
         first = self.learners[0]
-        return bool(self._validations) or first.plan.has_evaluation(first.epoch, self.evaluate_every)
+        return first.plan.has_evaluation(first.epoch, self.evaluate_every)
 
     def _stop(self) -> NoReturn:
         for learner in self.learners:

@@ -12,7 +12,8 @@ class Plan:
     """The number of steps and images in each epoch. Epochs count from 1; the last one may be a fraction.
 
     A step takes `accumulate` batches of `batch` images; the last one of an epoch takes what is left. Of each batch, the
-    network sees a `share`, rounded up: that of a selection. Only `drawn_in` counts the others.
+    network sees a `share`, rounded up: that of a selection. Only `drawn_in` counts the others. If it
+    `has_validation` images, every epoch is evaluated, since any of them may be the best.
     """
 
     images: int
@@ -21,11 +22,20 @@ class Plan:
     drop_last: bool = False
     accumulate: int = 1
     share: float = 1.0
+    has_validation: bool = False
 
     @classmethod
     def of(cls, recipe: Recipe, images: int, share: float = 1.0) -> "Plan":
         """The plan of a recipe for a number of training images, of which the network sees a `share`."""
-        return cls(images, recipe.batch, recipe.epochs, recipe.drop_last, recipe.accumulate, share)
+        return cls(
+            images,
+            recipe.batch,
+            recipe.epochs,
+            recipe.drop_last,
+            recipe.accumulate,
+            share,
+            has_validation=recipe.validation > 0,
+        )
 
     @property
     def steps(self) -> int:
@@ -52,8 +62,8 @@ class Plan:
         return math.ceil(self.epochs)
 
     def has_evaluation(self, epoch: int, every: int) -> bool:
-        """Whether an evaluation follows an epoch: the last one, and every `every`-th one (0: no other)."""
-        return epoch >= self.epochs_begun or (every > 0 and epoch % every == 0)
+        """Whether an evaluation follows an epoch, if it does after every `every` epochs (0: none) and the last one."""
+        return self.has_validation or epoch >= self.epochs_begun or (every > 0 and epoch % every == 0)
 
     def steps_until(self, epochs: float) -> int:
         """The number of steps that begin before `epochs` epochs have passed."""

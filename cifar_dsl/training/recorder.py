@@ -108,8 +108,9 @@ class Recorder:
         return has_waited and (learner.epoch - 1) % self.checkpoint_every == 0
 
     def _update_best(self, epoch: EpochResult) -> None:
-        if epoch.validation is None or epoch.test is None:
+        if epoch.validation is None:
             return
+        assert epoch.test is not None  # see Plan.has_evaluation
         if self._best is None or epoch.validation.accuracy > self._best.validation_accuracy:
             self._best_file = packed(self.learner.evaluated, self.spec_text)
             digest = hashlib.sha256(self._best_file).hexdigest()

@@ -89,7 +89,6 @@ def measure_speed(
         if time.perf_counter() - begun < _PATIENCE_S:
             evaluate_together([evaluator], [learner.evaluated])
         evaluation_s = timed(choice.device, lambda: evaluate_together([evaluator], [learner.evaluated]))
-    every = 1 if recipe.validation else evaluate_every
     epochs = range(recipe.epochs_before + 1, plan.epochs_begun + 1)
     return Speed(
         engine=chosen.name,
@@ -100,7 +99,7 @@ def measure_speed(
         steps=plan.steps_until(plan.epochs) - recipe.epochs_before * plan.steps,
         evaluation_s=evaluation_s * (test_images + recipe.validation) / tests,
         evaluated=tests,
-        evaluations=sum(plan.has_evaluation(epoch, every) for epoch in epochs),
+        evaluations=sum(plan.has_evaluation(epoch, evaluate_every) for epoch in epochs),
     )
 
 

@@ -46,3 +46,17 @@ def test_rounding_of_floats_adds_no_step():
 
 def test_a_dropped_batch_leaves_no_step():
     assert Plan(10, 16, 1, drop_last=True).steps == 0
+
+
+@pytest.mark.parametrize(
+    ("plan", "every", "evaluated"),
+    [
+        (Plan(50, 16, 5), 1, [1, 2, 3, 4, 5]),
+        (Plan(50, 16, 5), 2, [2, 4, 5]),
+        (Plan(50, 16, 4.5), 0, [5]),
+        (Plan(50, 16, 5, has_validation=True), 0, [1, 2, 3, 4, 5]),
+    ],
+    ids=str,
+)
+def test_epochs_that_are_evaluated(plan, every, evaluated):
+    assert [epoch for epoch in range(1, plan.epochs_begun + 1) if plan.has_evaluation(epoch, every)] == evaluated
