@@ -65,11 +65,50 @@ def inside(items: Iterable[object], kind: type[T] | tuple[type[T], ...]) -> Iter
     waiting: list[object] = list(items)
     while waiting:
         node = waiting.pop()
+        cls: Any = type(node)
         if isinstance(node, kind):
             yield node
-        cls: Any = type(node)
-        if cls not in skipped and (list_children := children_of(cls)) is not nothing:
+        if cls in _ITEMS:
+            yield from _content(node).of(kind)
+        elif cls not in skipped and (list_children := children_of(cls)) is not nothing:
             waiting += list_children(node)
+
+
+@frozen
+class _Content:
+    """Every node inside an item of a file, before those inside it. `places` has those of each class."""
+
+    nodes: list[Any]
+    places: dict[Any, list[int]]
+
+    def of(self, kind: type[T] | tuple[type[T], ...]) -> list[T]:
+        """The nodes of a kind, or of one of several."""
+        found = [places for cls, places in self.places.items() if issubclass(cls, kind)]
+        return [self.nodes[place] for place in sorted(place for places in found for place in places)]
+
+
+def _content(item: object) -> _Content:
+    """The nodes inside an item, which keeps them: a check asks ten times, and a large model has thousands of nodes.
+
+    The item itself isn't among them, so that it is freed as soon as nothing uses it.
+    """
+    kept = vars(item)
+    if "_content" not in kept:
+        found: list[Any] = []
+        places: dict[Any, list[int]] = {}
+        waiting: list[Any] = [*children(item)]
+        while waiting:
+            node = waiting.pop()
+            cls: Any = type(node)
+            list_children = children_of(cls)
+            if list_children is not tuple:
+                places.setdefault(cls, []).append(len(found))
+                found.append(node)
+            if list_children is not nothing:
+                waiting += list_children(node)
+        kept["_content"] = _Content(found, places)
+    content: _Content = kept["_content"]
+    return content
 
 
 def replace(node: T, **changes: Any) -> T:
@@ -519,6 +558,7 @@ class Assertion:
 
 
 Item = Input | Param | Block | Model | Train | Assertion
+_ITEMS: frozenset[object] = frozenset(Item.__args__)
 
 
 @node

@@ -1,3 +1,7 @@
+import gc
+import weakref
+from collections.abc import Iterator, Sequence
+
 import pytest
 from helpers.specs import codes_of, parse, text_of
 
@@ -5,6 +9,7 @@ from cifar_dsl.foundation.limits import DEFAULTS
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.language.source import Source
 from cifar_dsl.language.syntax import SETTING_WORDS, nodes, parse_axis, parse_override, print_chain, print_override
+from cifar_dsl.language.syntax.parser import parsed_within
 from cifar_dsl.operations.recipe import SETTINGS
 
 
@@ -306,12 +311,47 @@ def test_the_words_of_settings_match_the_recipe_settings() -> None:
     assert set(SETTINGS) == SETTING_WORDS
 
 
-@pytest.mark.parametrize("kind", [nodes.Element, nodes.Let, (nodes.For, nodes.Repeat), nodes.CallExpression])
-def test_a_walk_through_bodies_finds_what_one_through_everything_does(kind: type | tuple[type, ...]) -> None:
-    stages = (
-        "let a = [conv(8, 3), relu][0]\nrepeat 2 { for i in range(2) { a -> add { f(1 + i) | a } } }\na = tied { f }"
-    )
-    items = parse(text_of(stages)).items
-    everything = [one for one in nodes.inside(items, object) if isinstance(one, kind)]
-    assert [id(one) for one in nodes.inside(items, kind)] == [id(one) for one in everything]
-    assert everything
+_KINDS = [nodes.Element, nodes.Let, (nodes.For, nodes.Repeat), nodes.CallExpression, (nodes.Branched, nodes.Let)]
+_NESTED = """
+let a = [conv(8, 3), relu][0]
+repeat 2 { for i in range(2) { a -> add { f(1 + i) | a } } }
+add(match(sum(channels))) { let b = a -> f | a }
+a = tied { f }
+"""
+
+
+def _everything(node: object) -> Iterator[object]:
+    yield node
+    for child in nodes.children(node):
+        yield from _everything(child)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("of_items", [True, False])
+def test_a_walk_finds_every_node_of_its_kinds_before_those_inside_it(
+    kind: type | tuple[type, ...], of_items: bool
+) -> None:
+    items = parse(text_of(_NESTED)).items
+    (model,) = (item for item in items if isinstance(item, nodes.Model))
+    roots: Sequence[object] = items if of_items else [model.body]
+    for _ in range(2):  # items keep what they hold
+        walked: Iterator[object] = nodes.inside(roots, kind)
+        found = [*map(id, walked)]
+        expected: dict[int, object] = {id(one): one for one in _everything(tuple(roots)) if isinstance(one, kind)}
+        assert found
+        assert sorted(found) == sorted(expected)
+        for place, one in enumerate(found):
+            assert not {id(each) for each in _everything(expected[one])} & set(found[:place])
+
+
+def test_a_tree_that_was_searched_is_freed_without_the_garbage_collector() -> None:
+    item = parse(text_of("relu")).items[-1]
+    assert list(nodes.inside([item], nodes.Name))
+    parsed_within.cache_clear()
+    kept = weakref.ref(item)
+    gc.disable()
+    try:
+        del item
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -38,7 +38,6 @@ def lost_tensors(analysis: Analysis) -> Iterator[Diagnostic]:
 def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
     """W0203: a bias that the following normalisation subtracts."""
     graph = analysis.graph
-    calls = analysis.calls
 
     def is_centred_away(node: Node) -> bool:
         consumers = graph.consumers[node.output]
@@ -56,7 +55,7 @@ def biases_before_norms(analysis: Analysis) -> Iterator[Diagnostic]:
             Label(span),
             notes=(f"{useless:,} parameters have no effect",),
             help=("add `bias=false`", "or allow it, if the published network has it: `# allow: W0203`"),
-            fixes=_without_bias(calls.get(span), layer),
+            fixes=_without_bias(analysis.calls.get(span), layer),
         )
 
 
