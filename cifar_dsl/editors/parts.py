@@ -25,8 +25,8 @@ def heading(analysis: Analysis) -> dict[str, Any]:
 
 
 def picture(analysis: Analysis) -> dict[str, Any]:
-    """The network as SVG. Raises UserError if it is too large."""
-    return {"svg": as_svg(draw(analysis.graph, analysis.program.name.text)).decode()}
+    """The network as SVG, for a place below `heading`. Raises UserError if it is too large."""
+    return {"svg": as_svg(draw(analysis.graph, analysis.program.name.text), has_heading=False).decode()}
 
 
 def layers(analysis: Analysis, path: Path) -> dict[str, Any]:

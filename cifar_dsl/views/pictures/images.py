@@ -10,9 +10,12 @@ from cifar_dsl.views.pictures.tikz import tikz_of
 from cifar_dsl.views.png import png_scale, svg_to_png
 
 
-def as_svg(picture: Picture, direction: Direction = "down", theme: Theme = LIGHT) -> bytes:
-    """The picture as an SVG file. Raises UserError if it is too large."""
-    svg = svg_of(laid_out(picture, direction), theme)
+def as_svg(picture: Picture, direction: Direction = "down", theme: Theme = LIGHT, *, has_heading: bool = True) -> bytes:
+    """The picture as an SVG file. Raises UserError if it is too large.
+
+    Without its heading, the name and the counts are left to what stands around it.
+    """
+    svg = svg_of(laid_out(picture, direction, has_heading=has_heading), theme)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg}\n'.encode()
 
 

@@ -19,8 +19,8 @@ _SAMPLE = 9.0  # of a colour, in the legend
 _LONGEST_ARROWS = 3_000  # together, in rows of boxes; the time of a layout grows faster than that
 
 
-def laid_out(picture: Picture, direction: Direction = "down") -> Canvas:
-    """The picture with its places. Raises UserError if it is too large."""
+def laid_out(picture: Picture, direction: Direction = "down", *, has_heading: bool = True) -> Canvas:
+    """The picture with its places, below a heading or without one. Raises UserError if it is too large."""
     length = picture.length_of_arrows
     if length > _LONGEST_ARROWS:
         raise UserError(
@@ -28,7 +28,7 @@ def laid_out(picture: Picture, direction: Direction = "down") -> Canvas:
             "group stages in blocks, and expand fewer of them with `--depth`",
             "or write a .mmd or .dot file, which holds the network without a layout",
         )
-    return _Layout(picture, direction).canvas()
+    return _Layout(picture, direction, has_heading).canvas()
 
 
 @frozen
@@ -47,6 +47,7 @@ class _Level:
 class _Layout:
     picture: Picture
     direction: Direction
+    has_heading: bool
     _arrows: list[Arrow] = field(factory=list)
     _homes: dict[str, tuple[str, ...]] = field(factory=dict)  # by box: the frames around it, the outermost first
     _marks: list[Mark] = field(factory=list)
@@ -245,16 +246,20 @@ class _Layout:
     # ---- what is around the network
 
     def _framed(self, marks: list[Mark], width: float, height: float) -> Canvas:
-        """The canvas with a heading, and a legend below."""
+        """The canvas with its heading, and a legend below."""
         picture = self.picture
-        heading = max([text_width(picture.name, _HEADING), *(text_width(note, _NOTE + 1) for note in picture.notes)])
-        top = _MARGIN + 18 + 13 * len(picture.notes) + 8
-        inner = max(width, heading, 200.0)
+        heading: list[tuple[str, float, str]] = []
+        if self.has_heading:
+            heading = [(picture.name, _HEADING, "ink"), *((note, _NOTE + 1, "faint") for note in picture.notes)]
+        top = _MARGIN + (13 + 13 * len(heading) if heading else 0)
+        inner = max(width, *(text_width(words, size) for words, size, _ in heading), 200.0)
         rows = _legend_rows(self._legend(), inner)
         shown = [_moved(mark, _MARGIN + (inner - width) / 2, top) for mark in marks]
         middle = _MARGIN + inner / 2
-        head = [Words(middle, _MARGIN + 12, picture.name, _HEADING, "ink")]
-        head += [Words(middle, _MARGIN + 27 + 13 * i, note, _NOTE + 1, "faint") for i, note in enumerate(picture.notes)]
+        head = [
+            Words(middle, _MARGIN + (14 + 13 * i if i else 12), words, size, ink)
+            for i, (words, size, ink) in enumerate(heading)
+        ]
         bottom = top + height + 14
         for i, row in enumerate(rows):
             x = middle - (row[-1][2] + text_width(row[-1][1], _NOTE)) / 2

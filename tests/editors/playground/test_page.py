@@ -33,6 +33,7 @@ def test_a_spec_has_every_part(session):
     assert (picture["name"], picture["fingerprint"]) == ("residual", "7cce53dd9b4d")
     assert picture["summary"] == "3x32x32 to 10, 212,714 parameters, 30.1 M multiply-accumulates"
     assert "<svg" in picture["svg"]
+    assert ">212,714" not in picture["svg"]  # the page says it above the picture
     table = part(session, "table")
     assert table["rows"][1] == ["conv(32, 3, pad=1)", "32x32x32", "896", "884,736", "unit.add.branch1.conv"]
     line = table["lines"][1]

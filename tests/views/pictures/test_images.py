@@ -36,6 +36,14 @@ def test_an_svg_shows_all_boxes_with_their_paths_as_tooltips(residual):
     assert texts.count("conv(64, 3, pad=1)") == 4
 
 
+def test_a_picture_without_its_heading_is_lower_by_it_and_else_the_same(residual):
+    roots = [ElementTree.fromstring(as_svg(residual, has_heading=has_heading)) for has_heading in (True, False)]
+    texts, bare = ([text.text for text in root.iter(f"{SVG}text")] for root in roots)
+    assert bare == texts[2:]
+    tall, low = (float(root.get("viewBox").split()[3]) for root in roots)
+    assert 30 < tall - low < 50
+
+
 def test_a_legend_names_the_families_of_the_picture(residual):
     texts = [text.text for text in ElementTree.fromstring(as_svg(residual)).iter(f"{SVG}text")]
     assert texts[-7:] == [
