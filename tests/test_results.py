@@ -60,6 +60,34 @@ def test_warnings_name_the_line_that_trains(make_spec, tiny, options) -> None:
         assert {Path(each.filename).name for each in caught} == {Path(__file__).name}
 
 
+def test_warnings_about_data_name_the_line_that_reads_it(tiny, make_pictures, options, tmp_path) -> None:
+    """Each time: Python shows a warning once for each line, and a line of the package is that of all callers."""
+    dark = {name: np.ones((count, 32, 32, 3), np.uint8) for name, count in (("x_train", 60), ("x_test", 20))}
+    data = f"npz:{make_pictures('dark.npz', **dark)}"  # which has no names of classes either
+    names = np.array([f"class {i}" for i in range(10)])
+    np.savez(tmp_path / "named.npz", **np.load(make_pictures()), classes=names)
+    keywords = options | {"data": data}
+    spec, run = cifar_dsl.load(tiny), cifar_dsl.train(tiny, **options | {"data": f"npz:{tmp_path / 'named.npz'}"})
+    reading = {
+        "data": partial(cifar_dsl.data, data),
+        "load": partial(cifar_dsl.load, tiny, data=data),
+        "train": partial(cifar_dsl.train, tiny, **keywords),
+        "train, complete": partial(cifar_dsl.train, spec, **keywords),
+        "Spec.train": partial(spec.train, **keywords),
+        "compare": partial(cifar_dsl.compare, [tiny], **keywords),
+        "Run.evaluate": partial(run.evaluate, data),
+        "Run.mistakes": partial(run.mistakes, data=data),
+        "Run.corruptions": partial(run.corruptions, ["fog"], data=data),
+    }
+    lines = {}
+    for name, read in reading.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            read()
+        lines[name] = {Path(each.filename).name for each in caught if issubclass(each.category, UserWarning)}
+    assert lines == {name: {Path(__file__).name} for name in reading}
+
+
 def test_the_history_is_that_of_the_run(run, library) -> None:
     history = run.history
     assert list(history) == run.metrics()

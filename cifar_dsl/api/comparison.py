@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cattrs
 
 from cifar_dsl.api.arguments import run_options
+from cifar_dsl.api.python_warnings import warn_caller
 from cifar_dsl.api.run import Run
 from cifar_dsl.api.specs import PathLike, Spec, load
 from cifar_dsl.api.training import train_one
@@ -110,9 +111,9 @@ def compare(
             entries.append(_of_runs(name, [item]))
             continue
         trained = []
-        for seed in range(seeds):  # a comprehension would be a frame of its own in Python 3.11
+        for seed in range(seeds):
             shown = listener or default_listener(f"{name}, seed {seed}", keeps_curves=False)
-            trained.append(train_one(item, seed=seed, listener=shown, options=options, depth=4))
+            trained.append(train_one(item, seed=seed, listener=shown, options=options))
         entries.append(_of_spec(name, item, trained, chosen))
     return Comparison(compare_entries(_merged(entries), baseline))
 
@@ -149,14 +150,12 @@ def _opened(item: Spec | PathLike, data: str | None) -> Spec:
 
 def _of_spec(name: str, spec: Spec, trained: list[Run], options: RunOptions) -> "ComparedSpec":
     """A spec with all its runs on the data of those that were trained now."""
-    import warnings
-
     from cifar_dsl.experiments.comparison import ComparedSpec, read_run, readable_runs
 
     digest = trained[0].record().data.digest
     found = readable_runs(options.runs, trained[0].record().spec.fingerprint)
     for error in found.errors:
-        warnings.warn(error.message, UserWarning, stacklevel=3)
+        warn_caller(error.message)
     return ComparedSpec(
         display_name=name,
         spec=spec.identity,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cifar_dsl.api.arguments import image_shape
+from cifar_dsl.api.specs import PathLike, Spec, spec_of_text
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.records import frozen
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from cifar_dsl.importing.importer import Imported
     from cifar_dsl.importing.verification import Agreement
-
-
-from cifar_dsl.api.specs import PathLike, Spec, spec_of_text
 
 
 @frozen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import cattrs
 
+from cifar_dsl.api.python_warnings import warn_caller
 from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import accuracy_in_percent, in_epochs
@@ -127,7 +128,7 @@ class Run(StoredRun):
         those of the last epoch, or of the best one on the held-out images. Raises DataError, DeviceError, UserError.
         """
         evaluator = self._evaluator(weights, device, data_dir)
-        return evaluator.evaluate(evaluator.open_images(data, warn=_warn))
+        return evaluator.evaluate(evaluator.open_images(data, warn=warn_caller))
 
     def corruptions(
         self,
@@ -147,7 +148,7 @@ class Run(StoredRun):
 
         chosen = check_names((names,) if isinstance(names, str) else names, every=not names)
         evaluator = self._evaluator(weights, device, data_dir)
-        return dict(evaluator.corruptions(evaluator.open_images(data, warn=_warn), chosen, seed))
+        return dict(evaluator.corruptions(evaluator.open_images(data, warn=warn_caller), chosen, seed))
 
     def _evaluator(self, weights: Weights, device: str, data_dir: str | Path | None) -> "RunEvaluator":
         from cifar_dsl.inference.evaluator import evaluator_of
@@ -172,9 +173,3 @@ class Run(StoredRun):
         epochs = self.metrics()
         table = folded(in_epochs(len(epochs)), epochs_html(epochs)) if epochs else ""
         return summary + curves_html(epochs) + table
-
-
-def _warn(text: str) -> None:
-    import warnings
-
-    warnings.warn(text, UserWarning, stacklevel=5)

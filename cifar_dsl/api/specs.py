@@ -1,12 +1,12 @@
 """Specs in Python: `load` a spec, inspect it, `build` its module, `train` it."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cifar_dsl.api.python_warnings import warn_caller
 from cifar_dsl.api.run import Run
 from cifar_dsl.compiler import Analysis, Library, analyze, examine
 from cifar_dsl.foundation.errors import RunError, UserError
@@ -148,7 +148,6 @@ class Spec:
             selection=selection,
             listener=listener,
             options=options,
-            depth=4,
             function=self.train,
         )
 
@@ -394,11 +393,6 @@ def _name_of_dataset(spec: Spec) -> str:
             reason=f"a spec identifies such a dataset by its digest, here {declared.arguments()['digest']}",
         )
     return declared.name
-
-
-def warn_caller(text: str) -> None:
-    """Issue a Python warning that names the caller of the function of the API that `choice_of` reads a dataset for."""
-    warnings.warn(text, UserWarning, stacklevel=5)
 
 
 def data(name: str, *, data_dir: PathLike | None = None) -> "Dataset":

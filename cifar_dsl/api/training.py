@@ -1,7 +1,6 @@
 """Training in Python: `train` a spec, find its runs, and load what they trained."""
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 from attrs import fields
 
 from cifar_dsl.api.arguments import require_seed, run_options
+from cifar_dsl.api.python_warnings import warn_caller
 from cifar_dsl.api.run import Run
+from cifar_dsl.api.specs import (
+    DEFAULT_OPTIONS,
+    PathLike,
+    Spec,
+    artifacts_of,
+    check_used,
+    choice_of,
+    listed,
+    load,
+    open_data,
+    reloaded,
+)
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.errors import RunError, SpecWarning
 from cifar_dsl.language.diagnostics import render_concise
@@ -23,21 +35,6 @@ if TYPE_CHECKING:
 
     from cifar_dsl.training.datasets import Dataset
     from cifar_dsl.training.events import Listener
-
-
-from cifar_dsl.api.specs import (
-    DEFAULT_OPTIONS,
-    PathLike,
-    Spec,
-    artifacts_of,
-    check_used,
-    choice_of,
-    listed,
-    load,
-    open_data,
-    reloaded,
-    warn_caller,
-)
 
 
 def train(
@@ -76,7 +73,6 @@ def train(
         selection=selection,
         listener=listener,
         options=options,
-        depth=4,
     )
 
 
@@ -92,13 +88,9 @@ def train_one(
     selection: PathLike | None = None,
     listener: "Listener | None",
     options: dict[str, Any],
-    depth: int,
     function: "Callable[..., Run] | None" = None,
 ) -> Run:
-    """Train as `train` does; Python warnings name the caller `depth` frames above those that issue them.
-
-    Errors name `function`, by default `train`.
-    """
+    """Train as `train` does. Errors name `function`, by default `train`."""
     from cifar_dsl.api.progress import default_listener
     from cifar_dsl.training.device import choose_device, set_threads
     from cifar_dsl.training.session import train_runs
@@ -115,10 +107,10 @@ def train_one(
         spec = reloaded(spec, (*spec.overrides, *overrides), replacing or spec.data, uses)
     check_used([spec], teacher=teacher, selection=selection)
     for warning in spec.warnings:
-        warnings.warn("; ".join([render_concise(warning), *warning.help]), SpecWarning, stacklevel=depth - 1)
+        warn_caller("; ".join([render_concise(warning), *warning.help]), SpecWarning)
     spec, dataset = open_data(spec, data_dir=chosen.data_dir, warn=warn_caller)
     if not chosen.retrain and (complete := find_run(spec, chosen.runs, seed, dataset.digest)):
-        return _warned_of_chance(Run(complete.path), depth)
+        return _warned_of_chance(Run(complete.path))
     for file, match in match_all(spec.graph, spec.recipe, spec.uses):
         if not match.is_whole:
             warn_caller("; ".join(match.lines(file.record.source)))
@@ -133,15 +125,15 @@ def train_one(
         artifacts=spec.uses,
         listener=listener or default_listener(f"{spec.name}, seed {seed}"),
     )
-    return _warned_of_chance(Run(run.path), depth)
+    return _warned_of_chance(Run(run.path))
 
 
-def _warned_of_chance(run: Run, depth: int) -> Run:
+def _warned_of_chance(run: Run) -> Run:
     """The run, after a Python warning if it is no better than guessing."""
     from cifar_dsl.runs.chance import find_chance
 
     if chance := find_chance(run):
-        warnings.warn("; ".join([chance.message, *chance.help]), UserWarning, stacklevel=depth)
+        warn_caller("; ".join([chance.message, *chance.help]))
     return run
 
 
