@@ -55,7 +55,7 @@ _PACKAGES += ("rich", "safetensors", "scipy")
 _TOGETHER = 16  # seeds
 _SIDES: tuple[str, ...] = ("usual", "usual, tuned", "resident", "ours", "ours, eager", "ours, compiled")
 _SIDES += ("seeds together", "resnet18", "resnet18 in bf16", "resnet18 usual")
-_CHOICES: tuple[str, ...] = ("airbench", "muon one by one", "draws in steps", "cudnn timed")
+_CHOICES: tuple[str, ...] = ("airbench", "muon one by one", "draws in steps", "cudnn timed", "half weights")
 _CHOICES += ("baseline", "baseline, activation first", "baseline, cudnn timed")
 _SIDES += _CHOICES
 
@@ -309,6 +309,8 @@ def _chosen(part: _Part) -> Callable[[], float]:
         return ours(_BASELINE, part.size(50_000, 32), part.size(64, 16), part.device)
     # A CPU may have no instructions for bfloat16.
     precision = ("train.precision=fp32",) if part.options.quick else ()
+    if part.options.side == "half weights":
+        precision = ("train.weight_precision=half",)
     return ours(_AIRBENCH94, part.size(50_000, 8), part.size(2000, 8), part.device, *precision)
 
 

@@ -33,6 +33,7 @@ RATIOS = (
     Ratio("choices", "muon one by one", "airbench", 1),
     Ratio("choices", "draws in steps", "airbench", 1),
     Ratio("choices", "airbench", "cudnn timed", 1),
+    Ratio("choices", "airbench", "half weights", 1),
     Ratio("choices", "baseline, activation first", "baseline", 1),
     Ratio("choices", "baseline", "baseline, cudnn timed", 1),
 )

@@ -6,6 +6,7 @@ from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Graph, Node, Recipe
 from cifar_dsl.ir.execution import FLOAT_BYTES, HALF_BYTES
 from cifar_dsl.operations.recipe.groups import assign
+from cifar_dsl.operations.recipe.half_weights import half_weights
 from cifar_dsl.operations.recipe.selection import share_of
 
 EVALUATION_BATCH = 500  # images; a constant, so that evaluating a saved run repeats the very same sums
@@ -53,16 +54,11 @@ def estimate(
     """
     recipe = evolve(recipe, batch=share_of(share, recipe.batch))
     images = images or recipe.data.used_images or 0
-    trained, states = _trained_and_states(graph, recipe)
-    parts = {
-        "weights": graph.cost.parameters * FLOAT_BYTES,
-        "gradients": trained * FLOAT_BYTES,
-        "optimizer": states * FLOAT_BYTES,
-    }
+    parts = _bytes_of_weights(graph, recipe)
     if recipe.perturb.passes > 1:
         parts["perturbation"] = parts["gradients"]  # a copy of the trained weights
     if recipe.average:
-        parts["averages"] = parts["weights"] * len(recipe.average)
+        parts["averages"] = graph.cost.parameters * FLOAT_BYTES * len(recipe.average)
     parts = {name: size * seeds for name, size in parts.items()}
     evaluation_batch = min(EVALUATION_BATCH, images or EVALUATION_BATCH)
     heap, mapped = _activation_bytes(graph, recipe, evaluation_batch, device)
@@ -127,7 +123,7 @@ def _first_steps_bytes(graph: Graph, recipe: Recipe, evaluation_batch: int, devi
 def _teacher_bytes(teacher: Graph, recipe: Recipe, device: str) -> tuple[int, int]:
     """As `_activation_bytes`, while the teacher classifies a batch; the student's images are live, and nothing else."""
     trace = trace_activations(teacher, recipe.precision, device)
-    weights = weight_bytes(teacher, trace, recipe, device)
+    weights = weight_bytes(teacher, trace, evolve(recipe, weight_precision="fp32"), device)
     batch, images = recipe.batch, recipe.batch * teacher.input.elements * FLOAT_BYTES
     if device != "cpu":
         return 0, images + evaluation_peak(teacher, trace, batch, weights)
@@ -140,18 +136,31 @@ def _teacher_bytes(teacher: Graph, recipe: Recipe, device: str) -> tuple[int, in
 def weight_bytes(graph: Graph, trace: ActivationTrace, recipe: Recipe, device: str) -> WeightBytes:
     """Memory for the weights of each node beside the weights themselves, on this type of device."""
     last_uses = {graph.owner(node).path: node.output for node in graph.nodes}  # whose backward pass is the first
+    half = half_weights(graph, recipe)
     nodes = [
-        _node_weights(graph, node, node_trace, recipe, device, is_last=last_uses[graph.owner(node).path] == node.output)
+        _node_weights(
+            graph, node, node_trace, recipe, device, half, is_last=last_uses[graph.owner(node).path] == node.output
+        )
         for node, node_trace in zip(graph.nodes, trace.nodes, strict=True)
     ]
     return WeightBytes(tuple(nodes), accumulates=recipe.accumulate > 1)
 
 
 def _node_weights(
-    graph: Graph, node: Node, node_trace: NodeTrace, recipe: Recipe, device: str, *, is_last: bool
+    graph: Graph,
+    node: Node,
+    node_trace: NodeTrace,
+    recipe: Recipe,
+    device: str,
+    half: frozenset[str],
+    *,
+    is_last: bool,
 ) -> NodeWeights:
-    parameters = graph.owner(node).parameters
-    gradients = FLOAT_BYTES * sum(p.elements for p in parameters if p.is_trained)
+    """`half` are the paths of the weights that are kept in half precision."""
+    owner = graph.owner(node)
+    parameters = owner.parameters
+    in_half = [p for p in parameters if f"{owner.path}.{p.name}" in half]
+    gradients = sum(_width(is_half=p in in_half) * p.elements for p in parameters if p.is_trained)
     is_frozen = any(p.name == "weight" and not p.is_trained for p in parameters)
     is_converted = recipe.precision != "fp32" and node.operation.execution.is_autocast(node.operation)
     width = HALF_BYTES if is_converted else FLOAT_BYTES
@@ -160,8 +169,9 @@ def _node_weights(
     computed = node.operation.computed_weight(*graph.input_shapes(node))
     rearranged = width * computed.rearranged
     # Autocast converts a weight once in a step, but what is computed from it in each use.
-    converted = HALF_BYTES * node.cost.parameters if is_converted and not computed.used else 0
-    half = HALF_BYTES * computed.used if is_converted else 0
+    kept_there = 0 if node.shares else sum(p.elements for p in in_half)
+    converted = HALF_BYTES * (node.cost.parameters - kept_there) if is_converted and not computed.used else 0
+    result = HALF_BYTES * computed.used if is_converted else 0
     kept = width * computed.used if node_trace.needs_gradients or not computed.is_factor else 0
     # First comes the gradient of half-precision weights or of a function's result, which is no longer needed then.
     of_function = 0 if is_frozen else FLOAT_BYTES * computed.in_backward - gradients - kept
@@ -172,22 +182,29 @@ def _node_weights(
         saved=0 if is_frozen else FLOAT_BYTES * (computed.kept - computed.used),
         used=FLOAT_BYTES * computed.used,
         kept=kept,
-        forward=reordered + rearranged + half,
-        backward=max((1 if is_frozen else 2) * reordered + rearranged + converted + half, of_function),
+        forward=reordered + rearranged + result,
+        backward=max((1 if is_frozen else 2) * reordered + rearranged + converted + result, of_function),
     )
 
 
-def _trained_and_states(graph: Graph, recipe: Recipe) -> tuple[int, int]:
-    """The number of trained parameters, and of the numbers that optimizers keep for them (momenta ...)."""
-    groups = assign(graph, recipe)
+def _bytes_of_weights(graph: Graph, recipe: Recipe) -> dict[str, int]:
+    """Bytes of all weights, their gradients, and what optimizers keep for them (momenta ...) in the same format."""
+    groups, half = assign(graph, recipe), half_weights(graph, recipe)
     group_states = [group.optimizer.states for group in recipe.groups]
-    default_states = recipe.optimizer.states
-    trained = states = 0
+    weights = gradients = states = 0
     for node in graph.nodes:
         for parameter in node.parameters:
+            if parameter.is_buffer:
+                continue
             path = f"{node.path}.{parameter.name}"
+            size = parameter.elements * _width(is_half=path in half)
+            weights += size
             if path in groups:
                 group = groups[path]
-                trained += parameter.elements
-                states += parameter.elements * (default_states if group is None else group_states[group])
-    return trained, states
+                gradients += size
+                states += size * (recipe.optimizer.states if group is None else group_states[group])
+    return {"weights": weights, "gradients": gradients, "optimizer": states}
+
+
+def _width(*, is_half: bool) -> int:
+    return HALF_BYTES if is_half else FLOAT_BYTES

@@ -28,6 +28,7 @@ from cifar_dsl.operations.recipe.artifact import check_artifacts
 from cifar_dsl.operations.recipe.augmentation import check_chain, check_order
 from cifar_dsl.operations.recipe.average import check_averages
 from cifar_dsl.operations.recipe.groups import assign
+from cifar_dsl.operations.recipe.half_weights import check_weight_precision
 from cifar_dsl.operations.registry import MisfitError
 
 _STEPS_OF_A_SETTING = 30
@@ -80,6 +81,7 @@ def check_fit(program: Program, graph: Graph, recipe: Recipe, reporter: Reporter
     if len(output := graph.shape_of(graph.output).extents) == 1:  # others are reported with the data
         check("loss", partial(recipe.loss.check_classes, *output))
     _check_early_stopping(program, recipe, reporter)
+    check("weight_precision", lambda: check_weight_precision(recipe))
     check("average", lambda: check_averages(recipe.average))
     check("uses", lambda: check_artifacts(recipe.uses, recipe.epochs))
     _check_artifacts(program, recipe, reporter)

@@ -154,6 +154,7 @@ class Optimizer(Declaration):
         has_fused: Whether torch has a fused implementation, which runs a step in one pass over the weights.
         has_capturable: Whether the torch class accepts `capturable`, which keeps its step counters on the device.
         momentum_on_device: Whether a recorded step can read its momentum from a tensor on the device.
+        keeps_squares: Whether its state has squares of gradients.
         trains_only: The parameters that it can train, in words for messages; empty if it trains any.
         target: The torch class, or a key in the table of this package's own optimizers.
         lr: The learning rate, which the schedule scales.
@@ -162,6 +163,7 @@ class Optimizer(Declaration):
     has_fused: ClassVar[bool] = True
     has_capturable: ClassVar[bool] = False
     momentum_on_device: ClassVar[bool] = False
+    keeps_squares: ClassVar[bool] = False
     trains_only: ClassVar[str] = ""
     target: ClassVar[str]
     lr: float
@@ -465,6 +467,12 @@ class Recipe:
     drop_schedule: DropSchedule = ConstantDrop()
     distill: Distillation = NoDistillation()
     keep: Keeping = KeepAll()
+    weight_precision: str = "fp32"
+
+    @property
+    def has_half_weights(self) -> bool:
+        """Whether weights are kept in the number format of `precision`."""
+        return self.weight_precision == "half"
 
     @property
     def epochs_before(self) -> int:

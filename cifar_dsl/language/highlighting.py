@@ -31,7 +31,7 @@ STATEMENTS = (
 SETTINGS = (
     *("data", "normalize", "augment", "epochs", "early_stopping", "batch", "drop_last", "accumulate", "optimizer"),
     *("schedule", "drop_schedule", "loss", "distill", "keep", "perturb", "clip", "constrain", "average"),
-    *("test_augment", "uses", "precision", "validation"),
+    *("test_augment", "uses", "precision", "weight_precision", "validation"),
 )
 GROUP_SETTINGS = ("select", "optimizer", "schedule", "constrain", "epochs")
 TYPES = ("int", "float", "bool", "list", "size", "tensor", "init")

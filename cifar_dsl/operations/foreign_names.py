@@ -267,6 +267,7 @@ SETTINGS = ForeignNames(
             "grad_accum_steps, accumulate_grad_batches, accumulate_gradients, accum_iter, accum_steps"
         ),
         "precision": "dtype, number_format",
+        "weight_precision": "param_dtype, weight_dtype, variable_dtype, parameter_dtype",
         "clip norm({})": (
             "grad_clip, clip_grad, clip_grad_norm, clipnorm, global_clipnorm, gradient_clip_val, max_grad_norm, "
             "gradient_clipping, clip_norm"
@@ -471,6 +472,13 @@ PRECISIONS = ForeignNames(
     },
     similar={"fp16": "mixed, amp, mixed_float16, auto"},
 )
+WEIGHT_PRECISIONS = ForeignNames(
+    "Weight precision",
+    exact={
+        "fp32": "float32, single, full, float, f32",
+        "half": "fp16, bf16, float16, bfloat16, f16, brain, pure",
+    },
+)
 VALUES = ForeignNames(
     "Values",
     exact={
@@ -531,5 +539,6 @@ CHOICES: Mapping[str, ForeignNames] = {
     "average": AVERAGES,
     "test_augment": TEST_AUGMENTATIONS,
     "precision": PRECISIONS,
+    "weight_precision": WEIGHT_PRECISIONS,
 }
 TABLES = (LAYERS, ARGUMENTS, VALUES, INITIALIZERS, FUNCTIONS, BUDGETS, SETTINGS, *CHOICES.values())

@@ -1,4 +1,7 @@
-"""Averages of weights over training: EMA, SWA and Lookahead. They stay on the device."""
+"""Averages of weights over training: EMA, SWA and Lookahead. They stay on the device, in float32.
+
+In half precision, an average would stand still: a hundredth of the difference to the weights is less than half a digit.
+"""
 
 import copy
 import math
@@ -12,6 +15,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn, up
 from cifar_dsl.ir.recipe import Average
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.plan import Plan
+from cifar_dsl.training.precision import in_float32
 from cifar_dsl.training.step_inputs import StepInputs
 
 _STATISTICS_BATCH = 500  # images in a batch when batch norm's statistics are recomputed
@@ -94,7 +98,7 @@ class Lookahead(WeightAverage):
             self._fast += [buffer for name, buffer in module.named_buffers() if ".running_" in name]
         # Buffers are never frozen, and their `requires_grad` is always false.
         self._always_moves = [not isinstance(tensor, nn.Parameter) for tensor in self._fast]
-        self._slow = [tensor.detach().clone() for tensor in self._fast]
+        self._slow = [in_float32(tensor.detach().clone()) for tensor in self._fast]
         self._average_fn = get_ema_multi_avg_fn(1 - rate)  # type: ignore[no-untyped-call]
 
     def update_after(self, step: int) -> StepUpdate:
@@ -113,7 +117,7 @@ class Lookahead(WeightAverage):
         triples = zip(self._slow, self._fast, self._always_moves, strict=True)
         pairs = [(slow, fast) for slow, fast, always in triples if always or fast.requires_grad]
         if pairs and update is StepUpdate.BLEND:
-            _blend([slow for slow, _ in pairs], [fast for _, fast in pairs], rate, self._average_fn)
+            _blend([slow for slow, _ in pairs], [in_float32(fast) for _, fast in pairs], rate, self._average_fn)
         for slow, fast in pairs:
             fast.copy_(slow)
 
@@ -140,9 +144,17 @@ class _AveragedNetwork(WeightAverage):
     @torch.no_grad()
     def _update(self, average: Callable[[list[Tensor], list[Tensor]], None]) -> None:
         if self._averaged is None:
-            self._averaged = copy.deepcopy(self._module)
+            self._averaged = self._copy_of_network()
         else:
-            average(list(self._averaged.parameters()), list(self._module.parameters()))
+            trained = [in_float32(parameter) for parameter in self._module.parameters()]
+            average(list(self._averaged.parameters()), trained)
+
+    def _copy_of_network(self) -> nn.Module:
+        """A copy of the trained network, in float32."""
+        copied = copy.deepcopy(self._module)
+        for parameter in copied.parameters():
+            parameter.data = in_float32(parameter.data)
+        return copied
 
     @torch.no_grad()
     def _copy_buffers(self, averaged: nn.Module) -> None:
@@ -157,7 +169,7 @@ class _AveragedNetwork(WeightAverage):
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         if state["count"]:
-            self._averaged = copy.deepcopy(self._module)
+            self._averaged = self._copy_of_network()
             prefix = "averaged."
             self._averaged.load_state_dict(
                 {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

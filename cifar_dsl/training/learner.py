@@ -12,6 +12,7 @@ from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
 from cifar_dsl.operations.recipe.augmentation import Resize, resizing
 from cifar_dsl.operations.recipe.groups import keep_statistics
+from cifar_dsl.operations.recipe.half_weights import half_weights
 from cifar_dsl.training import draws
 from cifar_dsl.training.artifacts import ArtifactFile, selection_of, teacher_of
 from cifar_dsl.training.augmentation import augmented
@@ -28,7 +29,7 @@ from cifar_dsl.training.malloc_tuning import keep_freed_memory
 from cifar_dsl.training.objective import ExitSums, Objective, new_sum
 from cifar_dsl.training.optimizers import Optimizers
 from cifar_dsl.training.plan import Plan
-from cifar_dsl.training.precision import precision
+from cifar_dsl.training.precision import keep_in_half, precision
 from cifar_dsl.training.selection import Chooser, Selected
 from cifar_dsl.training.sharpness import Sam, make_sam
 from cifar_dsl.training.starting_weights import match_all, tensors_to_start_from
@@ -112,6 +113,7 @@ class Learner:
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         whiten(self.module, self.graph, self.images)
         self._copy_start()
+        keep_in_half(self.module, half_weights(self.graph, self.recipe), self.recipe)
         self.engine.prepare_module(self.module)
         self.evaluated = self.module
         if self.recipe.keep.takes_selection and not self.selection:
@@ -132,7 +134,9 @@ class Learner:
         self._clip = self.recipe.clip.lower()
         self._still = keep_statistics(self.graph, self.recipe)
         self._sam = make_sam(self.recipe.perturb)
-        self._scale = LossScale(device) if self.recipe.precision == "fp16" else None
+        # A gradient in float16 can't be divided by the factor without losing what the factor kept.
+        is_scaled = self.recipe.precision == "fp16" and not self.recipe.has_half_weights
+        self._scale = LossScale(device) if is_scaled else None
         self._inputs = self.engine.new_inputs(self._seed_of_images)
         self._table = draws.DrawTable(len(self.images), device)
         self._generator = Generator(device)

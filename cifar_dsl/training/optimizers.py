@@ -164,6 +164,11 @@ class Optimizers:
                 for group in part.optimizer.param_groups
             ]
             part.optimizer.load_state_dict({"state": values, "param_groups": groups})
+            for place, saved in values.items():  # torch converts each of them to the format of the weight
+                restored = part.optimizer.state[part.parameters[place]]
+                restored |= {
+                    key: one.to(restored[key].device) for key, one in saved.items() if restored[key].dtype != one.dtype
+                }
             for group, hyperparameters in zip(part.optimizer.param_groups, kept, strict=True):
                 group.update(hyperparameters)  # the tensors that recorded steps read
 

@@ -5,11 +5,12 @@ mantissa instead of 23. A training rounds in convolutions, not in matrix product
 (docs/decisions/0092-tf32-in-convolutions.md). Sums are float32 either way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from cifar_dsl.ir import Recipe
 
@@ -58,6 +59,18 @@ def products_of(device: torch.device) -> str:
 def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
     """The context in which a network computes in the recipe's precision."""
     return torch.autocast(device.type, _TYPES.get(recipe.precision), enabled=recipe.precision in _TYPES)
+
+
+def keep_in_half(module: nn.Module, paths: Collection[str], recipe: Recipe) -> None:
+    """Keep the parameters at these paths in the recipe's half precision, in place."""
+    for path in paths:
+        parameter = module.get_parameter(path)
+        parameter.data = parameter.data.to(type_of(recipe.precision))
+
+
+def in_float32(tensor: Tensor) -> Tensor:
+    """The tensor in float32, if it is one of half precision, else itself."""
+    return tensor.float() if tensor.dtype in _TYPES.values() else tensor
 
 
 def type_of(name: str) -> torch.dtype:

@@ -202,6 +202,7 @@ RECIPES: Mapping[str, Mapping[str, str]] = {
         "average": "average  ema(0.999)\n",
         "test_augment": "test_augment  mirror\n",
         "precision": "precision  bf16\n",
+        "weight_precision": "precision         bf16\nweight_precision  half\n",
     },
     "Settings of a `group`": {
         "select": "group biases {\n    select     [bias, scale]\n    optimizer  adam(lr=1e-3)\n}\n",

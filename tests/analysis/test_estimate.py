@@ -116,3 +116,18 @@ def test_groups_averages_and_frozen_weights_are_counted(make_spec):
     averaged = parts(make_spec("groups", text), "train.average=lookahead -> ema(0.9)")
     assert averaged["averages"] == 2 * counted["weights"]
     assert averaged["total"] == counted["total"] + averaged["averages"]
+
+
+def test_weights_in_half_precision_take_half_but_for_norms_scales_and_averages(make_spec):
+    text = (
+        "arch halved\ninput 3x32x32\n"
+        "model { conv(4, 3, stride=4) -> bn -> relu -> flatten -> dense(10) -> layer_scale }\n"
+        "train {\n data shapes\n epochs 2\n batch 16\n optimizer adam(lr=1e-3)\n precision bf16\n average ema(0.9)\n}\n"
+    )
+    full, half = (parts(make_spec("halved", text), f"train.weight_precision={one}") for one in ("fp32", "half"))
+    kept, halved = 2 * 4 + 10, 4 * 3 * 3 * 3 + 4 + 4 * 8 * 8 * 10 + 10
+    assert full["weights"] == 4 * (kept + halved)
+    assert half["weights"] == half["gradients"] == 4 * kept + 2 * halved
+    assert half["optimizer"] == 2 * half["weights"]
+    assert half["averages"] == full["averages"] == full["weights"]
+    assert half["activations"] <= full["activations"]

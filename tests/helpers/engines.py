@@ -200,6 +200,26 @@ _RECIPES = {
     "held-out images": ("train.validation=12",),
     "bf16": ("train.precision=bf16", "train.optimizer.lr=0.0625"),
     "fp16": ("train.precision=fp16", "train.optimizer.lr=0.0625"),
+    "half weights": (
+        "train.precision=bf16",
+        "train.weight_precision=half",
+        "train.optimizer.lr=0.0625",
+        "train.average=lookahead(every=3) -> ema(0.8)",
+        "train.clip=norm(1)",
+    ),
+    "half weights and swa in fp16": (
+        "train.precision=fp16",
+        "train.weight_precision=half",
+        "train.optimizer=lion(lr=0.0009765625)",
+        "train.average=swa(start=1)",
+        "train.perturb=sam(rho=0.5)",
+        "train.constrain=max_norm(0.5)",
+    ),
+    "half weights and nadam": (
+        "train.precision=bf16",
+        "train.weight_precision=half",
+        "train.optimizer=nadam(lr=0.0078125, eps=0.0009765625)",
+    ),
     "fp16 and nadam": ("train.precision=fp16", "train.optimizer=nadam(lr=0.003, eps=1e-3)", "train.clip=norm(1)"),
 }
 # One exit before the dropout, one behind it, and the network's output with a weight of its own.
@@ -244,4 +264,8 @@ KINDS = {name: Case(SPEC, overrides, name == "fp16 and nadam") for name, overrid
         _RECIPES["accumulated in fp16"][:2],
     ),
     "chance that grows": Case(_CHANCE, _CHANCE_GROWS),
+    "tied half weights and muon": Case(
+        _TIED.replace("lr=0.05", "lr=0.0625").replace("    schedule", _MUON + "    schedule"),
+        ("train.precision=bf16", "train.weight_precision=half", "train.accumulate=2", "train.batch=8"),
+    ),
 }

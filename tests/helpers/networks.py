@@ -579,6 +579,8 @@ def specs(draw: st.DrawFn) -> str:
     values = {s.name: draw(_settings_of(s)) for s in SETTINGS.values() if s.default is None or draw(st.booleans())}
     if values.get("early_stopping", "none") != "none" and values.get("validation", "0") == "0":
         values["validation"] = "100"  # of the images, to stop by
+    if values.get("weight_precision") == "half" and values.get("precision", "fp32") == "fp32":
+        values["precision"] = "bf16"  # the format of the weights
     if "teacher" in values.get("uses", "") and values.get("distill", "none") == "none":
         values["distill"] = "hard"  # something must learn from it
     if "selection" in values.get("uses", ""):

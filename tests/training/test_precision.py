@@ -3,17 +3,28 @@
 import pytest
 import torch
 from helpers.pictures import images
+from helpers.specs import graph_of
 from helpers.tolerances import HALF
 from helpers.training import CPU, meaning, without_idle_biases
 from torch import nn
 
 from cifar_dsl.operations.recipe import OPTIMIZERS
+from cifar_dsl.operations.recipe.half_weights import half_weights
 from cifar_dsl.training.engines import EagerEngine
 from cifar_dsl.training.images import Splits
 from cifar_dsl.training.learner import Learner
 from cifar_dsl.training.loop import Callbacks, fit
 from cifar_dsl.training.loss_scale import LossScale
-from cifar_dsl.training.precision import float32_products, matrix_products_in, products_of, why_slow
+from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.precision import (
+    float32_products,
+    keep_in_half,
+    matrix_products_in,
+    precision,
+    products_of,
+    why_slow,
+)
+from cifar_dsl.views.examples import EXAMPLES
 
 GPU = torch.device("cuda", 0)
 SPEC = """
@@ -169,6 +180,95 @@ def test_a_diverging_training_ends():
     made = learner("train.optimizer.lr=1e12", "train.epochs=3")
     fit([made], Splits(images(), images()), Callbacks(on_divergence=ended.append))
     assert ended == [made]
+
+
+# ---- weights in half precision
+
+
+@pytest.mark.parametrize("name", ["bf16", "fp16"])
+def test_what_is_rounded_in_each_pass_is_kept_in_half_precision(name):
+    made = learner(f"train.precision={name}", "train.weight_precision=half")
+    halved = {"conv.weight": torch.bfloat16 if name == "bf16" else torch.float16}
+    halved["dense.weight"] = halved["conv.weight"]
+    full = dict.fromkeys(["bn.weight", "bn.bias"], torch.float32)
+    assert {path: one.dtype for path, one in made.module.named_parameters()} == halved | full
+    assert {one.dtype for one in made.module.buffers()} == {torch.float32, torch.int64}
+
+
+@pytest.mark.parametrize(
+    ("stages", "full"),
+    [
+        ("conv(8, 3, bias=false) -> bn -> relu", {"bn.weight", "bn.bias"}),
+        ("conv(8, 3, weight=standardized) -> relu", {"conv.weight", "conv.bias"}),
+        ("conv(8, 3) -> prelu -> layer_scale -> affine", {"prelu.weight", "layer_scale.weight", "affine.weight"}),
+        ("patches(8, 4) -> position_embedding -> attention(2)", {"position_embedding.weight"}),
+    ],
+)
+def test_norms_scales_and_weights_of_functions_stay_float32(stages, full):
+    graph, recipe = graph_of(stages), meaning(SPEC, ("train.weight_precision=half",))[1]
+    module = build_module(graph, "any", 0)
+    half = half_weights(graph, recipe)
+    assert {path for path, _ in module.named_parameters()} - half - {"affine.bias"} == full
+
+
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")  # rmsnorm's, as with weights in float32
+@pytest.mark.parametrize("stages", sorted({*EXAMPLES["Layers"].values(), *EXAMPLES["Joins"].values()}))
+def test_every_layer_computes_and_learns_with_weights_in_half_precision(stages):
+    graph = graph_of(stages, size="3x32x32")
+    recipe = meaning(SPEC, ("train.precision=bf16", "train.weight_precision=half"))[1]
+    module = build_module(graph, "any", 0)
+    keep_in_half(module, half_weights(graph, recipe), recipe)
+    with precision(recipe, CPU):
+        scores = module(torch.rand(2, 3, 32, 32))
+    if any(one.requires_grad for one in module.parameters()):
+        (scores[0] if isinstance(scores, tuple) else scores).float().square().sum().backward()
+        assert all(one.grad.dtype == one.dtype for one in module.parameters() if one.grad is not None)
+
+
+def test_a_step_on_weights_in_half_precision_changes_them_and_their_state_there():
+    made = learner("train.precision=bf16", "train.weight_precision=half")
+    before = made.module.get_parameter("conv.weight").clone()
+    made.begin_epoch()
+    made.prepare().run()
+    weight = made.module.get_parameter("conv.weight")
+    assert weight.dtype == weight.grad.dtype == torch.bfloat16
+    assert not torch.equal(weight, before)
+    kept = [one for name, one in made.state().items() if name.startswith("optimizer.") and one.shape == weight.shape]
+    assert [one.dtype for one in kept] == [torch.bfloat16]
+
+
+def test_the_first_pass_is_that_of_weights_that_are_rounded_in_each_pass():
+    losses = []
+    for name in ("fp32", "half"):
+        made = learner("train.precision=bf16", f"train.weight_precision={name}")
+        made.begin_epoch()
+        made.prepare().run()
+        losses.append(made.loss_sum.item())
+    assert losses[0] == losses[1]
+
+
+def test_float16_weights_are_trained_without_a_scale():
+    assert learner()._scale is not None
+    assert learner("train.weight_precision=half")._scale is None
+
+
+@pytest.mark.parametrize("average", ["ema(0.999)", "swa(start=0)", "lookahead(every=2, rate=0.01)"])
+def test_averages_of_weights_in_half_precision_move_in_float32(average):
+    made = learner("train.precision=bf16", "train.weight_precision=half", f"train.average={average}")
+    fit([made], Splits(images(), images()), Callbacks())
+    (path, averaged), *_ = ((name, one) for name, one in made._averages.state().items() if one.shape == (4, 3, 3, 3))
+    assert averaged.dtype == torch.float32, path
+    assert not torch.equal(averaged, averaged.bfloat16().float())  # numbers that bfloat16 doesn't have
+
+
+def test_weights_in_half_precision_train_about_as_well():
+    losses = {}
+    for name in ("fp32", "half"):
+        made, kept = learner("train.precision=bf16", f"train.weight_precision={name}", "train.epochs=4"), []
+        fit([made], Splits(images(), images()), Callbacks(on_epoch=lambda _, epoch, kept=kept: kept.append(epoch)))
+        losses[name] = [epoch.metrics.train_loss for epoch in kept]
+    assert losses["half"] != losses["fp32"]
+    assert losses["half"] == pytest.approx(losses["fp32"], **HALF)
 
 
 # ---- what is slow

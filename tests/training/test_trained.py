@@ -114,6 +114,32 @@ def test_bytes_and_unit_floats_give_the_recorded_accuracy(train, pictures, norma
     torch.testing.assert_close(network(images), raw((images / 255 - mean) / std), **SAME_FORMULA)
 
 
+def test_weights_in_half_precision_are_saved_so_and_used_in_float32(train, pictures, tmp_path):
+    run = train("train.precision=bf16", "train.weight_precision=half")
+    saved = load_file(run.weights)
+    assert {saved[name].dtype for name in ("conv.weight", "dense.weight", "dense.bias")} == {torch.bfloat16}
+    assert saved["bn.weight"].dtype == torch.float32
+    network = cifar_dsl.load_trained(run, raw=True)
+    assert {one.dtype for one in network.parameters()} == {torch.float32}
+    assert all(
+        network.state_dict()[name].equal(one.to(network.state_dict()[name].dtype)) for name, one in saved.items()
+    )
+    assert run.evaluate(f"npz:{pictures}", device="cpu").accuracy == run.result().accuracy
+    (tmp_path / "plain.arch").write_text(SPEC.replace("lr=3e-3", "lr=1e-30"))
+    plain = cifar_dsl.train(
+        tmp_path / "plain.arch",
+        data=f"npz:{pictures}",
+        start=run.path,
+        epochs=1,
+        device="cpu",
+        threads=1,
+        runs=tmp_path,
+    )
+    started = load_file(plain.weights)
+    assert started["conv.weight"].dtype == torch.float32
+    assert started["conv.weight"].equal(saved["conv.weight"].float())
+
+
 def test_the_statistics_are_those_of_the_images_that_train(train, pictures):
     run = train()
     trained = load_dataset("npz", path=pictures).x_train

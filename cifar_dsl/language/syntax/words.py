@@ -50,6 +50,7 @@ SETTING_WORDS = frozenset(
         "test_augment",
         "uses",
         "precision",
+        "weight_precision",
     ]
 )  # copied, since this room can't import `operations`
 # Descriptions of the grammar's terminals without a fixed text, for messages.

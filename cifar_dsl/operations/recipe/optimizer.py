@@ -53,6 +53,7 @@ def _check_nesterov(nesterov: bool, momentum: float) -> None:
 
 class _Adaptive(Optimizer):
     has_capturable = True
+    keeps_squares = True
     momentum_on_device = True
     lr: float
     betas: tuple[float, float]
@@ -101,6 +102,7 @@ class RmsProp(Optimizer):
     """
 
     target = "torch.optim.RMSprop"
+    keeps_squares = True
     has_fused = False
     has_capturable = True
     lr: float = argument(_LR, "learning rate")
@@ -131,6 +133,7 @@ class NAdam(Optimizer):
     """
 
     target = "torch.optim.NAdam"
+    keeps_squares = True
     has_fused = False
     has_capturable = True
     lr: float = argument(_LR, "learning rate")
@@ -157,6 +160,7 @@ class Adagrad(Optimizer):
     """
 
     target = "torch.optim.Adagrad"
+    keeps_squares = True
     has_fused = False
     lr: float = argument(_LR, "learning rate")
     lr_decay: float = argument(_DECAY, "step n divides the learning rate by 1 + n * lr_decay", default=0.0)

@@ -145,8 +145,15 @@ _ALL = (
     ),
     Setting(
         "precision",
-        "number format of the forward and backward pass; weights stay float32",
+        "number format of the forward and backward pass",
         kind=Choice(("fp32", "bf16", "fp16")),
+        default="fp32",
+    ),
+    Setting(
+        "weight_precision",
+        "number format of the weights that `precision` rounds in each pass; `half` keeps and updates them in that of "
+        "`precision`",
+        kind=Choice(("fp32", "half")),
         default="fp32",
     ),
 )

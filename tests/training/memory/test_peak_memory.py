@@ -1,17 +1,21 @@
 """The peak memory of a step, compared with torch's allocator and computed by hand."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from helpers.specs import graph_of, text_of
-from helpers.training import meaning
+from helpers.training import CPU, meaning
 from torch.nn import functional as F  # noqa: N812
 from torch.profiler import ProfilerActivity, profile
 
 from cifar_dsl.analysis.activation_trace import trace_activations
 from cifar_dsl.analysis.estimate import weight_bytes
 from cifar_dsl.analysis.peak_memory import evaluation_peak, training_peak
-from cifar_dsl.ir import Graph
+from cifar_dsl.ir import Graph, Recipe
+from cifar_dsl.operations.recipe.half_weights import half_weights
 from cifar_dsl.training.lowering.torch_module import build_module
+from cifar_dsl.training.precision import keep_in_half, precision
 
 NETWORKS = {
     "a chain": "conv(16, 3) -> bn -> relu -> maxpool(2) -> conv(32, 3) -> silu -> flatten -> dense(10)",
@@ -48,15 +52,23 @@ HEAVY += [
 HEAVY += [(name, "scaled", 2) for name in ("filters", "tied")]
 
 
-def peak_of_torch(graph: Graph, batch: int, *, batches: int = 1, trains: bool = True) -> int:
-    """Peak bytes that torch allocates during two steps or tests, beyond those allocated before the first."""
+def peak_of_torch(
+    graph: Graph, batch: int, *, batches: int = 1, trains: bool = True, recipe: Recipe | None = None
+) -> int:
+    """Peak bytes that torch allocates during two steps or tests, beyond those allocated before the first.
+
+    In the precision of `recipe`, or in float32.
+    """
     module = build_module(graph, "test", seed=0).to(memory_format=torch.channels_last).train(trains)
+    if recipe:
+        keep_in_half(module, half_weights(graph, recipe), recipe)
     images = torch.rand(batch, *graph.input.extents).to(memory_format=torch.channels_last)
 
     def learn(*, is_first: bool) -> None:
-        scores = module(images)
-        outputs = scores if isinstance(scores, tuple) else (scores,)
-        loss = sum(F.cross_entropy(one, torch.arange(batch) % 10) for one in outputs)
+        with precision(recipe, CPU) if recipe else nullcontext():
+            scores = module(images)
+            outputs = scores if isinstance(scores, tuple) else (scores,)
+            loss = sum(F.cross_entropy(one.float(), torch.arange(batch) % 10) for one in outputs)
         if is_first:
             module.zero_grad()
         loss.backward()
@@ -66,7 +78,8 @@ def peak_of_torch(graph: Graph, batch: int, *, batches: int = 1, trains: bool = 
             if trains:
                 learn(is_first=step % batches == 0)
             else:
-                module(images)
+                with precision(recipe, CPU) if recipe else nullcontext():
+                    module(images)
     live_bytes = peak = 0
     events = (event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]")
     for event in sorted(events, key=lambda event: event.start_ns()):
@@ -98,6 +111,19 @@ def test_weights_their_gradients_and_functions_of_them_count(name: str, function
     expected = evaluation_peak(graph, trace, 4, weights)
     # As above.
     assert peak_of_torch(graph, 4, trains=False) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("weight_precision", ["fp32", "half"])
+def test_weights_in_half_precision_need_no_copies(weight_precision: str) -> None:
+    # Only matrices: convolutions of a processor without instructions for bfloat16 take scratch memory.
+    text = text_of(OF_WEIGHTS["matrices"].replace("W", ""), size="16x6x6")
+    settings = f'data npz("00")\n epochs 1\n batch 4\n optimizer sgd(lr=0.1)\n weight_precision {weight_precision}'
+    graph, recipe = meaning(f"{text}train {{\n {settings}\n precision bf16\n}}")
+    trace = trace_activations(graph, "bf16")
+    weights = weight_bytes(graph, trace, recipe, "cpu")
+    gradients = sum(own.gradients for own in weights.nodes)
+    expected = gradients + training_peak(graph, trace, 4, weights)
+    assert peak_of_torch(graph, 4, recipe=recipe) == pytest.approx(expected, rel=0.1)
 
 
 def test_the_worked_example_of_the_module() -> None:
