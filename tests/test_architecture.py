@@ -152,6 +152,38 @@ def test_nothing_is_decided_by_the_module_of_a_class() -> None:
     assert [module_of(path) for path in reading] == ["cifar_dsl.editors.language_server.server"]  # a library's logger
 
 
+# Modules that read files whole: only those of this package, of this process or of the system. A file that a stranger
+# may have written, such as one in a folder of runs, is read by `foundation.reading`, as a regular file of bounded size.
+READS_OWN_FILES = {
+    "analysis.machine",
+    "compiler.library",
+    "editors.language_server.cross_file",
+    "editors.playground.bundle",
+    "editors.playground.catalogue",
+    "experiments.comparison.figure",
+    "experiments.comparison.report",
+    "experiments.jobs.remote",
+    "export.hub",
+    "export.source.torch_modules",
+    "export.torch_signatures",
+    "foundation.installation",
+    "language.diagnostics.codes",
+    "language.syntax.tables",
+    "runs.transfer",
+    "training.device",
+    "training.energy",
+    "training.profiling",
+    "views.pictures.pdf",
+}
+
+
+def test_files_of_strangers_are_read_with_bounds() -> None:
+    methods = {"read_text", "read_bytes"}
+    calls = ((path, node.func) for path in FILES for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+    readers = {module_of(path) for path, call in calls if isinstance(call, ast.Attribute) and call.attr in methods}
+    assert {reader.removeprefix("cifar_dsl.") for reader in readers} == READS_OWN_FILES
+
+
 RUNS_PRINTED_FILES = "cifar_dsl.export.verification"  # only those that define a network: tests/export has hostile ones
 
 

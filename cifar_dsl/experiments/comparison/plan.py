@@ -20,10 +20,13 @@ from cifar_dsl.experiments.comparison.sequential import Design
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.folders import make_folder
+from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.foundation.records import frozen
+from cifar_dsl.runs.record_json import from_json, to_json
 
 FOLDER = "plans"
 _SCHEMA = 1
+_LARGEST = 1 << 20  # bytes of a file: 51 specs with 100 seeds each take 66,000
 
 
 @frozen
@@ -104,7 +107,7 @@ def declare(plan: Plan, runs: Path) -> tuple[Plan, bool]:
     if path.is_file():
         return _read(path), False
     make_folder(path.parent)
-    write_atomically(path, (json.dumps(cattrs.unstructure(plan), indent=2) + "\n").encode())
+    write_atomically(path, to_json(plan))
     return plan, True
 
 
@@ -139,9 +142,8 @@ def next_seeds(trained: Sequence[int], count: int) -> list[int]:
 
 def _read(path: Path) -> Plan:
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-        plan = cattrs.structure(data, Plan)
-    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError) as error:
+        plan = from_json(read_regular(path, _LARGEST).decode(), Plan)
+    except (OSError, ValueError, cattrs.BaseValidationError) as error:
         raise RunError(
             f"the plan {path} can't be read", "restore it; without it, the comparison loses its promise"
         ) from error

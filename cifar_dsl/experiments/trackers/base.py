@@ -11,12 +11,14 @@ import cattrs
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.folders import make_folder
+from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
 # The package of each tracker.
 NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 _LOG = "log.json"  # in `Training.folder`
+_LARGEST_LOG = 1 << 14  # bytes
 
 
 @frozen
@@ -53,8 +55,8 @@ class Training:
     def last_log(self) -> str | None:
         """The tracker's name for the last log of this training, as `remember_log` stored it; None if unknown."""
         try:
-            name: object = json.loads((self.folder / _LOG).read_text(encoding="utf-8"))["log"]
-        except (OSError, ValueError, TypeError, KeyError):
+            name: object = json.loads(read_regular(self.folder / _LOG, _LARGEST_LOG))["log"]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):  # it is missing, or not as we wrote it
             return None
         return name if isinstance(name, str) else None
 

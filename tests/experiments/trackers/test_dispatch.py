@@ -10,6 +10,8 @@ from helpers.runs import EPOCH, identity
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.experiments.trackers import TrackerDispatcher, dispatch
 from cifar_dsl.experiments.trackers.background import Background
+from cifar_dsl.experiments.trackers.base import Training
+from cifar_dsl.runs import RunIdentity
 from cifar_dsl.training.events import EpochEnded, Note, TrainingFailed, TrainingStopped
 
 SPEC = "arch mine\ninput 3x32x32\nmodel { flatten -> dense(10) }\n"
@@ -114,3 +116,22 @@ def test_one_that_is_slow_but_answers_is_waited_for():
     assert background.wait(patience_s=30)
     assert turns == [0, 1, 2, 3]
     background.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b'{"log": "run 7"}', "run 7"),
+        (b'{"log": "run 7"}' + b" " * (1 << 14), None),
+        (b"[" * 10_000, None),
+        (b'{"log": 7}', None),
+        (b"", None),
+    ],
+)
+def test_the_last_log_is_what_we_remembered(content, name, tmp_path):
+    training = Training(RunIdentity(identity(), 0, "ab" * 32), {}, "mlflow", tmp_path)
+    assert training.last_log() is None
+    training.remember_log("run 7")
+    assert training.last_log() == "run 7"
+    (training.folder / "log.json").write_bytes(content)
+    assert training.last_log() == name
