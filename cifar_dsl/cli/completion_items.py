@@ -27,14 +27,14 @@ def spec_items(incomplete: str, names: Iterable[str] = ()) -> list[CompletionIte
 
 def run_items(incomplete: str) -> list[CompletionItem]:
     """The runs, interrupted ones included, in or below the typed folder; folders if there are none."""
-    from cifar_dsl.runs.places import FOLDER
+    from cifar_dsl.runs.places import FOLDER, PARTIAL, PREFIX
 
     folder = Path(incomplete[: incomplete.rfind("/") + 1] or ".")
-    folders = [*folder.glob("seed-*"), *folder.glob("*/seed-*"), *folder.glob("*/*/seed-*")]
+    folders = [path for above in ("", "*/", "*/*/") for path in folder.glob(f"{above}{PREFIX}*")]
     named = [
         path
         for path in sorted(folders, key=natural_order)
-        if FOLDER.fullmatch(path.name) and path.suffix in {"", ".partial"}
+        if FOLDER.fullmatch(path.name) and path.suffix in {"", PARTIAL}
     ]
     names = [str(path) for path in named if path.is_dir()]
     runs = [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -16,7 +16,7 @@ from cifar_dsl.foundation.records import evolve
 from cifar_dsl.foundation.text import in_epochs
 from cifar_dsl.language.diagnostics import SpecError
 from cifar_dsl.runs import Run, open_run
-from cifar_dsl.runs.places import RESULT, partial_path
+from cifar_dsl.runs.places import PARTIAL, RESULT, partial_path, run_name
 from cifar_dsl.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def longer(path: Path, overrides: "Sequence[str]", options: TrainOptions) -> "tu
     from cifar_dsl.experiments.jobs import Job
 
     (*_, epochs) = (_epochs(override) for override in overrides)
-    if path.suffix == ".partial" or (partial_path(path).is_dir() and not (path / RESULT).exists()):
+    if path.suffix == PARTIAL or (partial_path(path).is_dir() and not (path / RESULT).exists()):
         raise RunError(
             f"the run {path} is not complete, and only a complete one is trained longer",
             f"finish it first: cifar-dsl train --resume {path}",
@@ -92,7 +92,7 @@ def shorter_runs(spec: "Spec", dataset: "Dataset", options: TrainOptions) -> Ite
             if api.find_run(spec, options.runs, seed, dataset.digest):
                 continue
         found: dict[float, Path] = {}
-        for path in options.runs.glob(f"{escape(spec.name)}-*/seed-{seed}"):
+        for path in options.runs.glob(f"{escape(spec.name)}-*/{run_name(seed)}"):
             with suppress(RunError, SpecError):
                 if (done := _epochs_of(Run(path), spec, dataset)) < epochs:
                     found[done] = path

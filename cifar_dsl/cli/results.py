@@ -79,12 +79,12 @@ def _origin(comparison: "Comparison", runs: Path, out: Path) -> "Origin":
     """The command that is running, today's date, and links to the runs from a page in `out`."""
     from cifar_dsl.experiments.comparison.report import Origin
     from cifar_dsl.runs import runs_in_place
+    from cifar_dsl.runs.places import seed_of
 
     links = {}
     for row in comparison.rows:
         for run in runs_in_place(runs, row.fingerprint):
-            seed = int(run.path.name.removeprefix("seed-"))
-            links[row.fingerprint, seed] = quote(os.path.relpath(run.path, out)) + "/"
+            links[row.fingerprint, seed_of(run.path.name)] = quote(os.path.relpath(run.path, out)) + "/"
     now = datetime.now(UTC)
     return Origin(_command(), f"{now.day} {now:%B %Y}, {now:%H:%M} UTC", links)
 

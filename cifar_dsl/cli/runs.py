@@ -17,7 +17,7 @@ from cifar_dsl.foundation.errors import LockedError, RunError
 from cifar_dsl.foundation.garbage_collection import without_collections
 from cifar_dsl.foundation.text import accuracy_in_percent, columns, duration, in_short, small_number
 from cifar_dsl.language.diagnostics.render import visible
-from cifar_dsl.runs import WHITENING, EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord
+from cifar_dsl.runs import WHITENING, EpochMetrics, ExitMetrics, ExitResult, Run, RunRecord, partial_path
 from cifar_dsl.runs.catalogue import FoundRun, Status, entries
 from cifar_dsl.runs.pruning import Removal, Selection
 from cifar_dsl.runs.verification import problems
@@ -188,7 +188,7 @@ def _remove(removals: Sequence[Removal]) -> int:
 
 def _folder(path: Path) -> Path:
     """The path, if it is a folder or the path of an interrupted run. Raises RunError."""
-    if path.is_dir() or path.with_name(path.name + ".partial").is_dir():
+    if path.is_dir() or partial_path(path).is_dir():
         return path
     raise RunError(
         f"there is no folder {path}", "name a folder of runs, or a run such as runs/baseline-0123456789ab/seed-0"

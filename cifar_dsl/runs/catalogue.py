@@ -17,7 +17,7 @@ from cifar_dsl.runs.checkpoints import checkpoints
 from cifar_dsl.runs.file_errors import damaged
 from cifar_dsl.runs.folder import Run, folders_with_runs, restore
 from cifar_dsl.runs.lock import is_locked
-from cifar_dsl.runs.places import FOLDER, PLACE, RECORD, WEIGHTS, partial_path
+from cifar_dsl.runs.places import FOLDER, PARTIAL, PLACE, RECORD, REMOVED, REPLACED, WEIGHTS, partial_path, seed_of
 from cifar_dsl.runs.records import Failure, RunRecord, RunResult
 
 # Times of files that `datetime` can hold, in any time zone; a wrong clock writes others.
@@ -64,7 +64,7 @@ class FoundRun:
     @property
     def seed(self) -> int:
         """Its seed."""
-        return int(self.place.name.removeprefix("seed-"))
+        return seed_of(self.place.name)
 
     @property
     def state(self) -> str:
@@ -126,7 +126,7 @@ def _place(name: str) -> str:
 
 
 def _order(name: str) -> tuple[int, str]:
-    return int(_place(name).removeprefix("seed-")), name
+    return seed_of(name), name
 
 
 def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
@@ -135,10 +135,10 @@ def entry_of(place: Path, path: Path, *, is_ours: bool = False) -> FoundRun:
     With `is_ours`, the caller holds the lock, so another process can't be training the run.
     """
     suffix = path.suffix
-    if suffix in {".replaced", ".removed"}:
+    if suffix in {REPLACED, REMOVED}:
         return FoundRun(place, path, Status.LEFTOVER)
     run = Run(path)
-    if suffix == ".partial":
+    if suffix == PARTIAL:
         return _unfinished(place, run, is_running=not is_ours and is_locked(place))
     try:
         record, result = run.record(), run.unverified_result()

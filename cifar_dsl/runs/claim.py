@@ -14,7 +14,7 @@ from cifar_dsl.runs.file_errors import explain_write_errors
 from cifar_dsl.runs.folder import Run
 from cifar_dsl.runs.identity import RunIdentity
 from cifar_dsl.runs.lock import RunLock, locked
-from cifar_dsl.runs.places import partial_path, run_path, training_lock_path
+from cifar_dsl.runs.places import PARTIAL, partial_path, run_name, run_path, training_lock_path
 from cifar_dsl.runs.writer import RunWriter
 
 
@@ -51,7 +51,7 @@ def claim(
 
 def on_changed_file(root: Path, identity: RunIdentity, path: str) -> Run | None:
     """The interrupted run of this name and seed whose training began when the array file `path` had other content."""
-    for partial in sorted(root.glob(f"{identity.spec.name}-*/seed-{identity.seed}.partial")):
+    for partial in sorted(root.glob(f"{identity.spec.name}-*/{run_name(identity.seed)}{PARTIAL}")):
         with suppress(RunError):
             recorded = Run(partial).record().data
             if recorded.path == path and recorded.digest != identity.data_digest and checkpoints(partial):
@@ -64,7 +64,7 @@ def place_of(root: Path, identity: RunIdentity) -> Path:
     own = run_path(root, identity.spec, identity.seed)
     if own.exists() or partial_path(own).exists():
         return own
-    for partial in sorted(root.glob(f"*-{identity.spec.fingerprint}/seed-{identity.seed}.partial")):
+    for partial in sorted(root.glob(f"*-{identity.spec.fingerprint}/{run_name(identity.seed)}{PARTIAL}")):
         with suppress(RunError):  # a newer version wrote it
             if Run(partial).is_of(identity):
                 return partial.with_suffix("")

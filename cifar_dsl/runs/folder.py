@@ -21,15 +21,18 @@ from cifar_dsl.runs.places import (
     FAILURE,
     FOLDER,
     METRICS,
+    PARTIAL,
     PLACE,
     PLACE_OF_SPEC,
     RECORD,
+    REPLACED,
     RESULT,
     SPEC,
     WEIGHTS,
     WHITENING,
     partial_path,
     replaced_path,
+    run_name,
 )
 from cifar_dsl.runs.record_json import read_record, read_text, record_of, records_of
 from cifar_dsl.runs.records import EpochMetrics, Failure, RunRecord, RunResult
@@ -166,7 +169,7 @@ def check_place(place: Path, record: RunRecord) -> None:
     above = (place if place.parent.name else place.absolute()).parents
     named = ((folder, match) for folder in above if (match := PLACE_OF_SPEC.fullmatch(folder.name)))
     for folder, match in named:
-        if (match["fingerprint"], place.name) != (record.spec.fingerprint, f"seed-{record.seed}"):
+        if (match["fingerprint"], place.name) != (record.spec.fingerprint, run_name(record.seed)):
             own = folder.parent / record.identity.folder
             raise RunError(
                 f"{place} holds another run: {record.spec.name} with fingerprint {record.spec.fingerprint} and seed "
@@ -196,7 +199,7 @@ def open_partial(path: Path) -> Run:
     `path` is the place of the run, or the partial folder beside it.
     """
     absolute = path.absolute()  # `.` has no name
-    place = absolute.with_suffix("") if absolute.suffix == ".partial" else absolute
+    place = absolute.with_suffix("") if absolute.suffix == PARTIAL else absolute
     for folder in (partial_path(place), place):
         if (folder / RECORD).is_file():
             return Run(folder)
@@ -249,7 +252,7 @@ def failed_runs(root: Path, fingerprint: str) -> list[Run]:
     """The partial runs of a fingerprint below `root` whose training failed, by path."""
     runs = []
     below = [path for folder in root.glob(f"*-{fingerprint}") for path in run_folders(folder)]
-    for path in sorted(path for path in below if path.suffix == ".partial" and (path / FAILURE).exists()):
+    for path in sorted(path for path in below if path.suffix == PARTIAL and (path / FAILURE).exists()):
         run = Run(path)
         with suppress(RunError):  # it has no record, so its seed and dataset are unknown, or it is in the wrong place
             check_place(path.with_suffix(""), run.record())
@@ -270,7 +273,7 @@ def restore(place: Path, *, is_ours: bool = False) -> None:
 
 def restore_replaced(folder: Path) -> None:
     """Move all runs below `folder` back that crashes left beside their places; see `restore`."""
-    for replaced in [path for path in run_folders(folder) if path.suffix == ".replaced"]:
+    for replaced in [path for path in run_folders(folder) if path.suffix == REPLACED]:
         restore(replaced.with_suffix(""))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cifar_dsl.compiler import Analysis, changes
 from cifar_dsl.foundation.records import evolve, frozen
+from cifar_dsl.runs.places import run_name
 
 
 @frozen
@@ -54,7 +55,7 @@ class RunIdentity:
     @property
     def folder(self) -> str:
         """The path of the run in a folder of runs: `baseline-0123456789ab/seed-3`."""
-        return f"{self.spec.folder}/seed-{self.seed}"
+        return f"{self.spec.folder}/{run_name(self.seed)}"
 
     def is_same_training(self, other: "RunIdentity") -> bool:
         """Whether both train the same network and recipe with the same seed and data, under any name."""
