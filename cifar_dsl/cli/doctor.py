@@ -14,6 +14,7 @@ from cifar_dsl.cli.click_options import StrictCommand, with_option
 from cifar_dsl.cli.output import counted, note, print_json, print_result
 from cifar_dsl.foundation.atomic import check_writable
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.extras import install_command
 from cifar_dsl.foundation.installation import Requirement, requirements, versions, without_home
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.resources import specs_directory
@@ -161,7 +162,7 @@ def _device() -> Iterator[Finding]:
 def _extras(required: Iterable[Requirement]) -> Iterator[Finding]:
     for one in required:
         if one.extra:
-            missing = f"not installed; run `pip install 'cifar-dsl[{one.extra}]'`"
+            missing = f"not installed; run `{install_command(one.extra)}`"
             yield Finding("extras", f"{one.extra}: {one.name}", one.version or missing)
 
 

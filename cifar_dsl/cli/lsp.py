@@ -6,7 +6,7 @@ import click
 
 from cifar_dsl.cli.click_options import StrictCommand
 from cifar_dsl.cli.interruption import ending
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.extras import missing
 
 
 @click.command(name="lsp", cls=StrictCommand)
@@ -21,9 +21,7 @@ def command() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"pygls", "lsprotocol"}:
             raise
-        raise UserError(
-            "the language server needs pygls, which is not installed", "pip install 'cifar-dsl[lsp]'"
-        ) from None
+        raise missing("the language server", ["pygls"], "lsp") from None
     server = make_server()
     gc.freeze()  # imported modules are never garbage; scanning them would delay answers
     with ending():

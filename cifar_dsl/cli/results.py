@@ -15,6 +15,7 @@ import click
 from cifar_dsl.cli.opening import open_in_browser
 from cifar_dsl.cli.output import note, print_result
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.extras import install_command
 from cifar_dsl.foundation.user_folders import expanded
 from cifar_dsl.training.options import CompareOptions
 
@@ -115,7 +116,7 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
             png = svg_to_png(svg, scale) if scale else None
             problem = "the chart is too tall"
         except ImportError:
-            problem = "PNG needs resvg-py (pip install 'cifar-dsl[pictures]')"
+            problem = f"PNG needs resvg-py ({install_command('pictures')})"
         if png is None:
             note(f"{png_path} not written: {problem}")
     if png is None:

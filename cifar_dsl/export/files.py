@@ -22,8 +22,8 @@ from cifar_dsl.export.verification import (
     tolerance_of,
 )
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.extras import missing
 from cifar_dsl.foundation.records import define, field, frozen
-from cifar_dsl.foundation.text import listed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -266,12 +266,9 @@ def _require(*packages: str) -> None:
     """Raise UserError if a package is missing."""
     from importlib.util import find_spec
 
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise UserError(
-            "exporting to ONNX needs " + listed(missing, "and"),
-            "install the extra: `pip install 'cifar-dsl[onnx]'`",
-        )
+    absent = [package for package in packages if find_spec(package) is None]
+    if absent:
+        raise missing("exporting to ONNX", absent, "onnx")
 
 
 @contextmanager

@@ -257,7 +257,8 @@ def test_a_missing_package_for_pictures_is_reported(cli, tiny, tmp_path, monkeyp
     outcome = cli("show", tiny, "--picture", "tiny.png")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(
-        "error: a picture in PNG needs resvg-py, which isn't installed\n  = help: pip install 'cifar-dsl[pictures]'\n"
+        "error: a picture in PNG needs resvg-py, which is not installed\n"
+        "  = help: install the extra: pip install 'cifar-dsl[pictures]'\n"
     )
     assert not (tmp_path / "tiny.png").exists()
     assert cli("show", tiny, "--picture", "tiny.svg").code == 0

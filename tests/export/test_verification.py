@@ -46,4 +46,4 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = Subject(analyze_text("arch a\ninput 3x4x4\nmodel { flatten -> dense(10) }\n"))
     with pytest.raises(UserError, match="needs onnx, onnxscript and onnxruntime") as raised:
         files.onnx(subject)
-    assert raised.value.help == ("install the extra: `pip install 'cifar-dsl[onnx]'`",)
+    assert raised.value.help == ("install the extra: pip install 'cifar-dsl[onnx]'",)

@@ -10,6 +10,7 @@ from cifar_dsl.experiments.jobs.executor import JobListener
 from cifar_dsl.experiments.jobs.job import Job, load_artifacts, load_data
 from cifar_dsl.experiments.jobs.remote import Message, RemoteRuns, RemoteWorker
 from cifar_dsl.foundation.errors import LockedError, UserError
+from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.records import define, evolve, field
 from cifar_dsl.foundation.text import small_number
 from cifar_dsl.runs import ArtifactRecord
@@ -25,14 +26,7 @@ _STORE_BYTES = 512 * 1024**2  # object store of a cluster on this machine, for d
 def connect(address: str | None = None) -> None:
     """Join the cluster at `address`, or start one on this machine alone. Raises UserError."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported: no telemetry
-    try:
-        import ray
-    except ImportError:
-        raise UserError(
-            "the executor needs Ray, which is not installed",
-            "pip install 'cifar-dsl[ray]'",
-            "or omit --executor to train in processes of this machine",
-        ) from None
+    ray = required("ray", "--executor ray", "ray", "or omit it to train in processes of this machine")
     if ray.is_initialized():
         return
     if address is not None:

@@ -4,7 +4,7 @@ Logging happens in the process of the command, wherever the trainings run. Each 
 package when it is first used.
 """
 
-from cifar_dsl.experiments.trackers.base import NAMES, Tracker, require
+from cifar_dsl.experiments.trackers.base import Tracker, require
 from cifar_dsl.experiments.trackers.dispatch import TrackerDispatcher
 
-__all__ = ["NAMES", "Tracker", "TrackerDispatcher", "require"]
+__all__ = ["Tracker", "TrackerDispatcher", "require"]

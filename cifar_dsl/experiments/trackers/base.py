@@ -9,14 +9,12 @@ from typing import Protocol
 import cattrs
 
 from cifar_dsl.foundation.atomic import write_atomically
-from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.extras import required
 from cifar_dsl.foundation.folders import make_folder
 from cifar_dsl.foundation.reading import read_regular
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.runs import EpochMetrics, RunIdentity, RunResult, run_path
 
-# The package of each tracker.
-NAMES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 _LOG = "log.json"  # in `Training.folder`
 _LARGEST_LOG = 1 << 14  # bytes
 
@@ -85,16 +83,9 @@ def figures(record: EpochMetrics | RunResult) -> dict[str, float]:
 
 
 def require(names: Sequence[str]) -> None:
-    """Raise UserError if the package of one of these trackers is missing."""
+    """Raise UserError if the package of one of these trackers, which has its name, can't be imported."""
     for name in names:
-        try:
-            importlib.import_module(NAMES[name])
-        except ImportError:
-            raise UserError(
-                f"--log {name} needs the package {NAMES[name]}, which is not installed",
-                f"pip install 'cifar-dsl[{name}]'",
-                "or omit it: every run saves its metrics in metrics.jsonl",
-            ) from None
+        required(name, f"--log {name}", name, "or omit it: every run saves its metrics in metrics.jsonl")
 
 
 def open_tracker(name: str, training: Training) -> Tracker:

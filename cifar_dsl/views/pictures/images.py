@@ -1,6 +1,7 @@
 """A picture as a file that shows it: SVG, PDF and TikZ, and PNG, rendered from the SVG by resvg (extra `pictures`)."""
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.extras import missing
 from cifar_dsl.views.pictures.families import LIGHT, Theme
 from cifar_dsl.views.pictures.layout import laid_out
 from cifar_dsl.views.pictures.model import Direction, Picture
@@ -46,8 +47,5 @@ def as_png(picture: Picture, direction: Direction = "down", theme: Theme = LIGHT
     try:
         return svg_to_png(svg_of(canvas, theme), scale)
     except ImportError:
-        raise UserError(
-            "a picture in PNG needs resvg-py, which isn't installed",
-            "pip install 'cifar-dsl[pictures]'",
-            "or write an .svg or .pdf file, which needs no extra",
-        ) from None
+        other = "or write an .svg or .pdf file, which needs no extra"
+        raise missing("a picture in PNG", ["resvg-py"], "pictures", other) from None

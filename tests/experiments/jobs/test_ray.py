@@ -14,7 +14,7 @@ def test_without_ray_the_error_has_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError) as caught:
         connect()
-    assert "pip install 'cifar-dsl[ray]'" in caught.value.help
+    assert "install the extra: pip install 'cifar-dsl[ray]'" in caught.value.help
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 

@@ -178,7 +178,7 @@ def test_a_missing_package_is_reported(residual, monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(UserError) as caught:
         as_png(residual)
-    assert caught.value.message == "a picture in PNG needs resvg-py, which isn't installed"
-    assert caught.value.help[0] == "pip install 'cifar-dsl[pictures]'"
+    assert caught.value.message == "a picture in PNG needs resvg-py, which is not installed"
+    assert caught.value.help[0] == "install the extra: pip install 'cifar-dsl[pictures]'"
     assert as_svg(residual).startswith(b"<?xml")
     assert as_pdf(residual).startswith(b"%PDF-")
