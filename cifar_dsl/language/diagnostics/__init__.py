@@ -10,11 +10,11 @@ from cifar_dsl.language.diagnostics.model import (
     Fix,
     Label,
     SpecError,
-    nearest,
     replacement,
 )
 from cifar_dsl.language.diagnostics.render import render_full
 from cifar_dsl.language.diagnostics.reporter import STEPS_AFTER_ERROR, Cause, EvaluationFailed, Reporter
+from cifar_dsl.language.diagnostics.spelling import nearest
 
 __all__ = [
     "STEPS_AFTER_ERROR",
