@@ -7,12 +7,12 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.output import note, print_exactly, writing
+from cifar_dsl.export import files
 from cifar_dsl.export.subject import Subject, subject_at
 from cifar_dsl.foundation.atomic import check_place, write_atomically
 
 _FORMATS = ("pytorch", "pt2", "onnx", "hub")
 _ELSEWHERE = "choose another place with --output"
-_INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
 
 
 @click.command(
@@ -37,7 +37,7 @@ _INPUTS = ("uint8", "float32")  # export.files.INPUTS, which needs torch
 @click.option(
     "--input",
     "dtype",
-    type=click.Choice(_INPUTS),
+    type=click.Choice(files.INPUTS),
     help="Images that a pt2 or onnx file takes: uint8 from 0 to 255, or float32 from 0 to 1 [default: uint8].",
 )
 @click.option(
@@ -86,7 +86,7 @@ def command(
     elif form == "hub":
         _export_folder(subject, output or Path(f"{subject.name}-hub"), licence)
     else:
-        _export_file(subject, form, output, dtype or _INPUTS[0], verify=not no_verify)
+        _export_file(subject, form, output, dtype or files.INPUTS[0], verify=not no_verify)
 
 
 def _check_of_source(subject: Subject, text: str) -> str:
@@ -120,8 +120,6 @@ def _export_source(subject: Subject, output: Path | None, *, train: bool, verify
 
 
 def _export_file(subject: Subject, form: str, output: Path | None, dtype: str, *, verify: bool) -> None:
-    from cifar_dsl.export import files
-
     place = output or Path(f"{subject.name}.{form}")
     exported = (files.pt2 if form == "pt2" else files.onnx)(subject, dtype, verify=verify)
     with writing(place, _ELSEWHERE):
