@@ -73,8 +73,8 @@ class Found:
 def find_best(contestants: Sequence[Contestant], target: Sequence[str], options: SweepOptions) -> int:
     """Eliminate combinations until the best is known, and measure it. Returns the exit code.
 
-    `target` are the words of a command line that select what is trained. Killed at any moment, the same command goes
-    on. Raises SweepError without held-out images, and RunError for damaged runs.
+    `target` are the words of a command line that select what is trained. Killed at any moment, the same command
+    continues. Raises SweepError without held-out images, and RunError for damaged runs.
     """
     _check(contestants, options)
     results.prepare(options.out)  # fail now, not after hours of training

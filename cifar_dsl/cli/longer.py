@@ -70,14 +70,14 @@ def _epochs(override: str) -> float:
 
 
 def _tell(spec: "Spec", run: Run) -> None:
-    """Print how the training goes on."""
+    """Print how the training continues."""
     recipe = spec.analysis.require_recipe()
     before, epochs = recipe.epochs_before, recipe.epochs
     rate = recipe.optimizer.lr * recipe.schedule.factor(before, epochs)
     metrics = run.metrics()
-    note(f"longer  {run.path} goes on after epoch {before}, to epoch {epochs:g}, as another run")
+    note(f"longer  {run.path} continues after epoch {before}, to epoch {epochs:g}, as another run")
     was = f"ended at {metrics[-1].lr:.3g} and " if metrics else ""
-    note(f"          the schedule is that of {in_epochs(epochs)}: the learning rate {was}goes on at {rate:.3g}")
+    note(f"          the schedule is that of {in_epochs(epochs)}: the learning rate {was}continues at {rate:.3g}")
     note("          a run keeps weights alone, so momenta and averages start from nothing")
     note(f"          the result isn't that of {in_epochs(epochs)} from the start, and `compare` keeps them apart")
 

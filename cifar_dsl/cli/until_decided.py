@@ -1,4 +1,4 @@
-"""`compare --until-decided`: train a round of seeds, look, and go on while something is open."""
+"""`compare --until-decided`: train a round of seeds, look, and continue while something is open."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -45,8 +45,8 @@ def train_until_decided(
 ) -> tuple[Plan, Outcome | None]:
     """Train until nothing is open. Returns the plan, and the outcome of the last round, None if nothing was trained.
 
-    A round that was stopped or in which a job failed is the last; the same command goes on. With `--no-train`, there is
-    none. Raises RunError for damaged runs, because the promise doesn't hold if runs are left out.
+    A round that was stopped or in which a job failed is the last; the same command continues. With `--no-train`, there
+    is none. Raises RunError for damaged runs, because the promise doesn't hold if runs are left out.
     """
     margin = None if options.equivalent_within is None else options.equivalent_within / 100
     specs = [baseline, *(spec for spec, _ in opened)]

@@ -408,7 +408,7 @@ class Artifact(Declaration):
 
     @property
     def epochs_before(self) -> int:
-        """The epochs of the training that it stands for; the training goes on after them."""
+        """The epochs of the training that it stands for; the training continues after them."""
         return 0
 
     def is_used_by(self, recipe: "Recipe") -> bool:  # noqa: ARG002

@@ -111,7 +111,7 @@ class RunWriter:
         """Start the acquired run. Returns whether a partial run exists; then `saved_checkpoints` has its checkpoints.
 
         A partial run of another training is removed, and with `restart`, one of the same training too. Raises RunError
-        instead for one with checkpoints on other data, or that went on from other weights, and NewerRunError for one
+        instead for one with checkpoints on other data, or that started from other weights, and NewerRunError for one
         of a newer version.
         """
         self.record, self.environment = record, record.environment
@@ -164,9 +164,9 @@ class RunWriter:
             before = recorded.get(now.kind, now)
             if before.digest != now.digest and checkpoints(self.partial):
                 raise RunError(
-                    f"{self.partial} was interrupted while it went on from other {now.kind} than those of {now.path}",
+                    f"{self.partial} was interrupted after it started from other {now.kind} than those of {now.path}",
                     "restore them, and rerun the command to resume the run",
-                    f"or delete {self.partial}, and rerun the command to go on from {now.path}",
+                    f"or delete {self.partial}, and rerun the command to start from {now.path}",
                     reason=f"it began with those of digest {before.digest}, and these have {now.digest}",
                 )
 

@@ -259,7 +259,7 @@ class _Printer:
         return name
 
     def _one_by_one(self, stage: Stage, flow: int) -> list[str]:
-        """The lines of a scope whose values are used outside of it: each gets a name; the chain goes on as it is."""
+        """The lines of a scope whose values are used outside of it: each gets a name; the chain continues as it is."""
         if isinstance(stage, Node):
             lines = [stage.operation.brief()]
             if stage.operation.is_join:

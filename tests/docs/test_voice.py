@@ -15,7 +15,7 @@ PLACES = [
 PHRASES = {
     r"anew": "again, over",
     r"(break|breaks|breaking|broke|broken)[ -]off": "interrupt",
-    r"(go|goes|going|gone|went) on with": "resume, continue",
+    r"(go|goes|going|gone|went) on(?! (from|\[))": "resume, continue",
     r"(is|are|was|were|be|been|being) told": "report, print, show",
     r"part(ed|s)? by": "separate by",
     r"mend(s|ed|ing)?": "fix",

@@ -40,7 +40,7 @@ class PlannedSpec:
 
 @frozen
 class Plan:
-    """A declared comparison: the baseline, all specs ever compared with it, and how long to go on.
+    """A declared comparison: the baseline, all specs ever compared with it, and how long to continue.
 
     In a search for the best spec (`purpose`), `baseline` is just the first of them: each is compared with whichever is
     the best. `equivalent_within` is in accuracy (0 to 1). `data` is the digest of the images.

@@ -2,8 +2,8 @@
 
 A design compares several specs with a baseline, up to `cap` seeds each. With a probability of at least 1 - alpha, all
 its intervals contain the true differences at every look: after any number of seeds of either spec, whoever looked,
-whenever, and for whatever reason training went on. "better", "worse" and "equivalent" follow from the interval that is
-printed, so they can't contradict it.
+whenever, and for whatever reason training continued. "better", "worse" and "equivalent" follow from the interval that
+is printed, so they can't contradict it.
 
 - One difference is Welch's, corrected for unequal spreads (`unequal_spreads`).
 - Looking again costs: the level of each look is that of a group-sequential test for normal data of known spread, which
@@ -13,7 +13,7 @@ printed, so they can't contradict it.
 - Several specs share alpha equally (Bonferroni), whatever depends on what.
 - Intervals are repeated confidence intervals (Jennison and Turnbull 1989), intersected over all looks.
 - A spec is given up if a decision by the cap is unlikely (predictive probability; Spiegelhalter, Freedman and Blackburn
-  1986). That takes claims away and never adds one, so going on nevertheless costs no guarantee.
+  1986). That takes claims away and never adds one, so continuing nevertheless costs no guarantee.
 
 Assumes that runs are independent and their accuracies roughly normal, and that specs, cap, alpha and margin are chosen
 before the first look and no finished run is left out.

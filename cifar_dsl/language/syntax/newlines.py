@@ -40,7 +40,7 @@ class OversizeError(Exception):
 class NewLineFilter:
     """Drops new lines inside ( ) and [ ], beside braces, arrows and bars, and before `else`.
 
-    It sees every token before the parser does, so it also limits nesting and lengths. To go on in the middle of a
+    It sees every token before the parser does, so it also limits nesting and lengths. To continue in the middle of a
     text, give the brackets that are open there and the token before.
     """
 

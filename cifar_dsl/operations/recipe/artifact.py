@@ -47,7 +47,7 @@ class Weights(Artifact):
         "the runs",
     )
     epochs: int = argument(
-        Int(0, 100_000), "epochs of the runs that go on; `--resume RUN --set train.epochs=N` sets it", default=0
+        Int(0, 100_000), "epochs of the runs that are continued; `--resume RUN --set train.epochs=N` sets it", default=0
     )
 
     @property

@@ -20,7 +20,7 @@ class MaxNorm(Constraint):
     https://jmlr.org/papers/v15/srivastava14a.html. A row holds the weights of one output: a filter, or a row of a
     matrix. Biases, scales and embeddings have no limit. As `max_col_norm` and `max_kernel_norm` of pylearn2. The layer
     argument `weight=capped(limit)` is another function: there, the layer uses scaled rows, and the weights themselves
-    go on growing.
+    keep growing.
     """
 
     limit: float = argument(Float(0, open_low=True), "the largest Euclidean norm of a row")

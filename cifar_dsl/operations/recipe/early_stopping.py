@@ -41,7 +41,7 @@ class _Patient(EarlyStopping):
 class Accuracy(_Patient):
     """Stop when the accuracy on the held-out images no longer rises.
 
-    The rule of https://keras.io/api/callbacks/early_stopping. The schedule runs as if the training went on.
+    The rule of https://keras.io/api/callbacks/early_stopping. The schedule runs as if the training continued.
     """
 
     measure = "validation_accuracy"

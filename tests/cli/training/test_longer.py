@@ -31,8 +31,10 @@ def the_other(source):
 def test_it_goes_on_with_the_schedule_of_the_new_length(cli, source, tmp_path):
     outcome = cli("train", "--resume", source, *LONGER)
     assert outcome.code == 0
-    assert f"{source} goes on after epoch 1, to epoch 3, as another run" in outcome.err
-    assert "the schedule is that of 3 epochs: the learning rate ended at 0.000146 and goes on at 0.00075" in outcome.err
+    assert f"{source} continues after epoch 1, to epoch 3, as another run" in outcome.err
+    assert (
+        "the schedule is that of 3 epochs: the learning rate ended at 0.000146 and continues at 0.00075" in outcome.err
+    )
     run = the_other(source)
     first, metrics = open_run(source), run.metrics()
     assert [each.epoch for each in metrics] == [2, 3]
@@ -144,7 +146,7 @@ def test_an_interrupted_one_is_refused_after_its_source_changed(cli, source, int
     rewrite(source / "result.json", lambda fields: fields.update(weights_digest=digest))
     again = cli("train", "--resume", source, *LONGER)
     assert again.code == 1
-    assert f"was interrupted while it went on from other weights than those of {source}" in again.err
+    assert f"was interrupted after it started from other weights than those of {source}" in again.err
     assert f"it began with those of digest {began.digest}, and these have" in again.err
     assert "the weights are not those of the recipe" in cli("train", "--resume", partial).err
     assert Run(partial).record().uses == (began,)
