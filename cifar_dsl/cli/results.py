@@ -3,8 +3,8 @@
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from urllib.parse import quote
 import click
 
 from cifar_dsl.cli.opening import open_in_browser
-from cifar_dsl.cli.output import note, print_result
+from cifar_dsl.cli.output import note, print_result, writing
 from cifar_dsl.foundation.errors import UserError
 from cifar_dsl.foundation.extras import install_command
 from cifar_dsl.foundation.user_folders import expanded
@@ -125,17 +125,9 @@ def _write_chart(comparison: "Comparison | None", out: Path) -> None:
         write_atomically(png_path, png, follow=True)
 
 
-@contextmanager
-def writing_to(out: Path) -> Iterator[None]:
+def writing_to(out: Path) -> AbstractContextManager[None]:
     """Turn an OSError into a UserError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"can't write the comparison to {out}: {error.strerror or error}",
-            "check that it is writable and has free space, or choose another folder with --out; --no-train compares "
-            "the existing runs",
-        ) from error
+    return writing(out, "choose another folder with --out; --no-train compares the existing runs")
 
 
 def _pictures(comparison: "Comparison", data: str | None, data_dir: Path | None) -> "Pictures | None":

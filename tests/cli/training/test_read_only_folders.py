@@ -22,7 +22,7 @@ def nothing_is_trained(monkeypatch):
 TINY = ("tiny.arch", "--data", "npz:pictures.npz", "--device", "cpu")
 GRID = ("--set", "train.epochs=1,2")
 RUNS = "runs can't be written to runs: Permission denied"
-OUT = "can't write the comparison to comparison: Permission denied"
+OUT = "can't write comparison: Permission denied"
 
 
 @pytest.mark.parametrize(

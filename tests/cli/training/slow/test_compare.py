@@ -325,7 +325,8 @@ def test_a_full_disk_is_reported_and_the_table_is_shown(compare, monkeypatch):
     outcome = compare()
     assert outcome.code == 1
     assert list(table(outcome)) == ["tiny", "longer", "wider"]
-    assert "can't write the comparison to comparison: No space left on device" in outcome.err
+    assert "can't write comparison: No space left on device" in outcome.err
+    assert "= help: free some space on that disk, then rerun the command" in outcome.err
     assert "Traceback" not in outcome.err
 
 
