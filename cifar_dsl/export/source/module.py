@@ -1,19 +1,17 @@
 """The printed file: a class of each block, the classes and functions that they use, and the network."""
 
-import builtins
 import re
 from collections.abc import Iterator
 from itertools import chain, count
 from typing import Any
 
 from cifar_dsl.compiler import Analysis
+from cifar_dsl.export.source import helpers
 from cifar_dsl.export.source.batch_sizes import use_tensors_at_hand
-from cifar_dsl.export.source.calls import inputs_of_call
 from cifar_dsl.export.source.expressions import (
     Constant,
     Expression,
     Operation,
-    Variable,
     is_constant,
     is_same,
     operands_of,
@@ -21,6 +19,7 @@ from cifar_dsl.export.source.expressions import (
     written,
 )
 from cifar_dsl.export.source.expressions import needed as values_needed
+from cifar_dsl.export.source.forward import forward
 from cifar_dsl.export.source.initial_values import NAME as INITIALIZE
 from cifar_dsl.export.source.initial_values import initialization
 from cifar_dsl.export.source.layout import (
@@ -28,15 +27,14 @@ from cifar_dsl.export.source.layout import (
     LOOP_VARIABLE,
     WIDTH,
     Call,
-    conditional_lines,
     docstring,
     header,
     identifier,
     lines_of,
 )
 from cifar_dsl.export.source.names import class_name, class_names
-from cifar_dsl.export.source.parts import Part, part_of
-from cifar_dsl.export.source.repeats import Item
+from cifar_dsl.export.source.parts import part_of
+from cifar_dsl.export.source.stage_names import number_in_loop, numbered_name
 from cifar_dsl.export.source.statements import Assign, Condition, Loop, ModuleCall, Statement, Version, assigned_in
 from cifar_dsl.export.source.ties import tied_modules
 from cifar_dsl.export.source.torch_modules import REQUIRED, needed, own_classes, own_parameters, signatures
@@ -48,73 +46,6 @@ from cifar_dsl.foundation.text import listed
 from cifar_dsl.foundation.version import __version__
 from cifar_dsl.ir import trained_outputs
 
-_CHAIN, _CHAIN_OF_INPUTS, _JOIN, _JOIN_OF_INPUTS = "Stages", "StagesOfInputs", "Join", "JoinOfInputs"
-_NUMBERED = "numbered"
-_AGAIN, _TIE = "Again", "tie"
-_HELPERS = {
-    _CHAIN: '''class Stages(nn.Sequential):
-    """Stages that run in order, each under its name."""
-
-    def __init__(self, **stages: nn.Module) -> None:
-        super().__init__()
-        for name, stage in stages.items():
-            self.add_module(name, stage)''',
-    _CHAIN_OF_INPUTS: '''class StagesOfInputs(Stages):
-    """Stages that run in order, of which the first takes several inputs."""
-
-    def forward(self, *inputs: Tensor) -> Any:
-        first, *others = self.children()
-        x = first(*inputs)
-        for stage in others:
-            x = stage(x)
-        return x''',
-    _JOIN: '''class Join(nn.Module):
-    """Branches that all get the input, and the join of their outputs."""
-
-    def __init__(self, join: nn.Module, **branches: nn.Module) -> None:
-        super().__init__()
-        for name, branch in branches.items():
-            self.add_module(name, branch)
-        self.join = join
-
-    def forward(self, x: Tensor) -> Tensor:
-        *branches, join = self.children()
-        y: Tensor = join(*(branch(x) for branch in branches))
-        return y''',
-    _JOIN_OF_INPUTS: '''class JoinOfInputs(nn.Module):
-    """Branches that each get an input, and the join of their outputs."""
-
-    def __init__(self, join: nn.Module, **branches: nn.Module) -> None:
-        super().__init__()
-        for name, branch in branches.items():
-            self.add_module(name, branch)
-        self.join = join
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        *branches, join = self.children()
-        pairs = zip(branches, inputs, strict=True)
-        y: Tensor = join(*(branch(x) for branch, x in pairs))
-        return y''',
-    _NUMBERED: '''def numbered(name: str, number: int) -> str:
-    """The name of a stage: conv, conv2, conv3 ..."""
-    return name if number == 1 else f"{name}{number}"''',
-    _AGAIN: '''class Again(nn.Module):
-    """Another use of a stage, whose weights are under the name of its first use."""
-
-    def __init__(self, stage: nn.Module) -> None:
-        super().__init__()
-        self._stage = (stage,)  # a tuple, so that the stage isn't a child here
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        y: Tensor = self._stage[0](*inputs)
-        return y''',
-    _TIE: '''def tie(network: nn.Module, first: str, *others: str) -> None:
-    """Replace stages by other uses of the stage `first`."""
-    for path in others:
-        around, _, name = path.rpartition(".")
-        again = Again(network.get_submodule(first))
-        network.get_submodule(around).add_module(name, again)''',
-}
 _SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})  # names that nn.Sequential has, and nn.Module hasn't
 
 
@@ -147,15 +78,15 @@ class _Printer:
         calls = [call for version in versions for call in version.calls()]
         targets = {call.target for call in calls} | {target for call in calls for _, target in call.functions}
         own = needed({own_classes()[target] for target in targets if target in own_classes()})
-        self._taken = {*_HELPERS, *(one.name for one in own), "Tensor", "F"}
+        self._taken = {*helpers.HELPERS, *(one.name for one in own), "Tensor", "F"}
         self._units.model.name = self._unused(class_name(self._analysis.program.name.text))
         for version, name in class_names(versions, self._units.model, self._vocabulary).items():
             version.name = self._unused(name)
-        self._has_initialization = bool(initialization(self._analysis.graph))
-        classes = ["\n".join(self._class(version)) for version in versions]
         initial = initialization(self._analysis.graph)
-        helpers = [text for name, text in _HELPERS.items() if name in self._used]
-        body = [*helpers, *(definition.text for definition in own), *classes[:-1], *initial, *classes[-1:]]
+        self._has_initialization = bool(initial)
+        classes = ["\n".join(self._class(version)) for version in versions]
+        used = [text for name, text in helpers.HELPERS.items() if name in self._used]
+        body = [*used, *(definition.text for definition in own), *classes[:-1], *initial, *classes[-1:]]
         if train:
             body.append(training_script(self._analysis, self._units.model.name))
         code = "\n\n\n".join(body)
@@ -193,16 +124,16 @@ class _Printer:
         if version is self._units.model and self._has_initialization:
             lines.append(f"{2 * INDENT}{INITIALIZE}(self)")
         if not is_chain:
-            lines += ["", *(self._forward_in_order() if version.is_chain else _forward(version, self._units))]
+            lines += ["", *(self._forward_in_order() if version.is_chain else forward(version, self._units))]
         return lines
 
     def _ties(self) -> list[str]:
         """The statements that let later uses of tied blocks have the weights of the first use."""
         lines: list[str] = []
         for first, others in tied_modules(self._analysis.graph).items():
-            self._used |= {_AGAIN, _TIE}
+            self._used |= {helpers.AGAIN, helpers.TIE}
             paths = (("", f'"{path}"') for path in (first, *others))
-            lines += lines_of(2 * INDENT, Call(_TIE, (("", "self"), *paths)))
+            lines += lines_of(2 * INDENT, Call(helpers.TIE, (("", "self"), *paths)))
         return lines
 
     def _description(self, version: Version) -> str:
@@ -310,10 +241,10 @@ class _Printer:
         else:
             lines = [f"{indent}for i in range({written(loop.count)}):"]
         for (base, first, difference), call in loop.stages:
-            number = _number(0 if is_shifted else first, difference)
+            number = number_in_loop(0 if is_shifted else first, difference)
             if first == 1:
-                self._used.add(_NUMBERED)
-            name = f'f"{base}{{{number}}}"' if is_shifted else _numbered_name(base, first, difference)
+                self._used.add(helpers.NUMBERED)
+            name = f'f"{base}{{{number}}}"' if is_shifted else numbered_name(base, first, difference)
             lines += lines_of(indent + INDENT, Call("self.add_module", (("", name), ("", self._call(call)))))
         return lines
 
@@ -346,18 +277,18 @@ class _Printer:
         inner = [(name, self._call(one)) for name, one in call.steps]
         if call.is_join:
             *branches, (_, join) = inner
-            helper = _JOIN_OF_INPUTS if call.is_join_of_inputs else _JOIN
+            helper = helpers.JOIN_OF_INPUTS if call.is_join_of_inputs else helpers.JOIN
             self._used.add(helper)
             return Call(helper, (("", join), *branches))
         if len(inner) == 1 and _has_no_tensors(call.steps[0][1]):
             return inner[0][1]
         if not inner:
             return Call("nn.Identity")
-        self._used.add(_CHAIN)
+        self._used.add(helpers.CHAIN)
         if call.is_chain_of_inputs:
-            self._used.add(_CHAIN_OF_INPUTS)
-            return Call(_CHAIN_OF_INPUTS, tuple(inner))
-        return Call(_CHAIN, tuple(inner))
+            self._used.add(helpers.CHAIN_OF_INPUTS)
+            return Call(helpers.CHAIN_OF_INPUTS, tuple(inner))
+        return Call(helpers.CHAIN, tuple(inner))
 
     def _of_version(self, version: Version, arguments: tuple[tuple[str, Expression], ...]) -> Call:
         defaults = self._defaults(version)
@@ -422,16 +353,6 @@ def _expressions(call: ModuleCall) -> Iterator[Expression]:
         yield from _expressions(inner)
 
 
-def _number(first: int, difference: int) -> str:
-    i = Variable(LOOP_VARIABLE)
-    grown: Expression = i if difference == 1 else Operation(("*",), (Constant(difference), i))
-    return (
-        "i"
-        if not first and difference == 1
-        else written(Operation(("+",), (grown, Constant(first))) if first else grown)
-    )
-
-
 def _is_flag(expression: Expression) -> bool:
     return isinstance(expression, Constant) and isinstance(expression.value, bool)
 
@@ -449,127 +370,6 @@ def _type_of(values: list[Any]) -> str:
     if kinds == {bool}:
         return "bool"
     return "int" if kinds <= {int} else "float"
-
-
-# ---- forward
-
-
-def _forward(version: Version, units: Units) -> list[str]:
-    """The method `forward` of a class in which tensors have names."""
-    part = version.parts[0]
-    aliases: dict[int, int] = {}
-    labels: dict[int, str] = {}
-    for step in part.steps:
-        if units.is_alias(step):
-            passed = step.part.outputs if step.part and not step.part.steps else (0,)
-            for output, place in zip(step.outputs, passed, strict=True):
-                aliases[output] = source = aliases.get(step.inputs[place], step.inputs[place])
-                for label in step.labels[:1]:
-                    labels.setdefault(source, label)
-    calls = [
-        (
-            item,
-            tuple(aliases.get(one, one) for one in inputs_of_call(item.step, units.of_part)),
-            item.rounds[-1][-1].outputs,
-        )
-        for item in units.items_of(version)
-    ]
-    outputs = tuple(aliases.get(one, one) for one in part.outputs)
-    last_uses = {value: number for number, (_, inputs, _) in enumerate(calls) for value in inputs}
-    last_uses |= dict.fromkeys(outputs, len(calls))
-    is_model = part.scope.kind == "model"
-    names = _names_of_inputs(part, units, labels, last_uses)
-    parameters = [f"{names[one]}: Tensor" for one in range(part.inputs)]
-    result = _result([one in part.only_trained for one in part.outputs])
-    if is_model and len(outputs) > 1:
-        result = "Tensor | tuple[Tensor | None, ...]"
-    lines = header("forward", ["self", *parameters], result, INDENT)
-    known = {*names.values()}
-    made_by: list[tuple[Item, list[str], tuple[tuple[str, str], ...]]] = []
-    for number, (item, inputs, made) in enumerate(calls):
-        live = {name for value, name in names.items() if last_uses.get(value, -1) > number}
-        if item.step.only_trains:
-            live |= {*names.values()}  # a name has one type
-        given = [labels[one] for one in made if one in labels]
-        wanted = [*item.rounds[-1][-1].labels] or (given if len(given) == len(made) else ["x"])
-        if len(wanted) != len(made):
-            wanted = [""] * len(made)
-        chosen = [_free(label, item.step.name, live, index) for index, label in enumerate(wanted)]
-        made_by.append((item, chosen, tuple(("", names[one]) for one in inputs)))
-        names |= zip(made, chosen, strict=True)
-    returned = [names[value] for value in outputs]
-    for item, chosen, arguments in made_by:
-        if item.step.only_trains:
-            absent = "None" if len(chosen) == 1 else f"({', '.join(['None'] * len(chosen))})"
-            lines += conditional_lines(
-                f"{2 * INDENT}{', '.join(chosen)} = ", Call(_attribute(item.step.name), arguments), absent
-            )
-        elif item.names:
-            lines += _loop_of_calls(item, arguments, chosen[0])
-        else:
-            # The call of a module has no type of its own.
-            kind = ": Tensor" if len(chosen) == 1 and chosen == returned and chosen[0] not in known else ""
-            lines += lines_of(f"{2 * INDENT}{', '.join(chosen)}{kind} = ", Call(_attribute(item.step.name), arguments))
-        known |= {*chosen}
-    if is_model and len(returned) > 1:
-        lines += [f"{2 * INDENT}if not self.training:", f"{3 * INDENT}return {returned[0]}"]
-    return [*lines, f"{2 * INDENT}return {', '.join(returned)}"]
-
-
-def _attribute(name: str) -> str:
-    is_plain = identifier(name) == name and name.isidentifier()
-    return f"self.{name}" if is_plain else f'self.get_submodule("{name}")'
-
-
-def _loop_of_calls(item: "Item", arguments: tuple[tuple[str, str], ...], name: str) -> list[str]:
-    """The rounds of stages that each take what the one before made."""
-    lines = []
-    if arguments != (("", name),):
-        lines.append(f"{2 * INDENT}{name} = {arguments[0][1]}")
-    lines.append(f"{2 * INDENT}for i in range({len(item.rounds)}):")
-    for base, first, difference in item.names:
-        stage = _numbered_name(base, first, difference)
-        lines.append(f"{3 * INDENT}{name} = self.get_submodule({stage})({name})")
-    return lines
-
-
-def _numbered_name(base: str, first: int, difference: int) -> str:
-    number = _number(first, difference)
-    return f'numbered("{base}", {number})' if first == 1 else f'f"{base}{{{number}}}"'
-
-
-def _free(label: str, step: str, live: set[str], index: int) -> str:
-    """A name for a tensor that isn't that of another one that is still needed."""
-    for name in (_variable(label), _variable(step), f"{step}_{index + 1}"):
-        if name.strip("_") and name not in live:
-            live.add(name)
-            return name
-    return _free("", f"{step}_", live, index)
-
-
-def _names_of_inputs(part: Part, units: Units, labels: dict[int, str], last_uses: dict[int, int]) -> dict[int, str]:
-    """The names of the tensors that enter: `x`, unless it is used again after others got that name."""
-    if part.inputs == 1:
-        plain = "images" if part.scope.kind == "model" else "inputs"
-        is_short = last_uses.get(0, 0) == 0 or all(step.labels for step in part.steps[:-1])
-        return {0: identifier(labels.get(0, "x" if is_short else plain))}
-    names: dict[int, str] = {}
-    for number, origin in enumerate(units.origins(part)):
-        wanted = labels.get(number, origin)
-        numbered = chain([wanted], (f"{origin}{i}" for i in count(2)))
-        names[number] = next(one for one in map(_variable, numbered) if one not in names.values())
-    return names
-
-
-def _variable(name: str) -> str:
-    """A name of a spec as a local variable."""
-    return f"{name}_" if hasattr(builtins, name) else identifier(name)
-
-
-def _result(are_absent: list[bool]) -> str:
-    """The type of outputs, of which tests leave out some."""
-    types = ["Tensor | None" if is_absent else "Tensor" for is_absent in are_absent]
-    return types[0] if len(types) == 1 else f"tuple[{', '.join(types)}]"
 
 
 def _imports(code: str) -> list[str]:
