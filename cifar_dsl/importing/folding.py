@@ -3,25 +3,23 @@
 Works on plain data, and knows neither torch nor what a layer computes. Whoever calls it compares the graphs.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cifar_dsl.foundation.records import define, evolve, field, frozen
+from cifar_dsl.importing.columns import Columns, block_name, free_name
 from cifar_dsl.importing.network import Network, Place
 from cifar_dsl.importing.structure import Body, Join, Layer, Named, steps_of
 from cifar_dsl.importing.trees import Block, Call, Loop, Parameter, Repeated, Tree, Variant
-from cifar_dsl.importing.unification import NOWHERE, MismatchError, Slot, Unifier, renumbered, skeleton
-from cifar_dsl.language.syntax import KEYWORDS, nodes
-from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
+from cifar_dsl.importing.unification import NOWHERE, MismatchError, Unifier, renumbered, skeleton
+from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import LAYERS
 
 _CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 _LEAST = 4  # layers of a block that has no branches
 _MOST_COLUMNS = 6  # targets of a loop
 _LONGEST = 12  # stages of a round of a loop
-_SHORT = {"channels": "c", "features": "c"}
-_TAKEN = frozenset({*LAYERS, *JOINS, *SCOPES, *KEYWORDS, "in_channels", "height", "width", "length", "classes"})
 
 
 def folded(body: Body, network: Network) -> Iterator[Tree]:
@@ -50,7 +48,7 @@ class _Folder:
             calls.update(self._blocks_of(name, found, calls))
         model = self._looped(_resolved(marked, calls))
         blocks = tuple(Block(one.name, one.parameters, self._looped(one.body)) for one in self._blocks)
-        return _inlined(Tree(model, blocks))
+        return _without_unused_blocks(Tree(model, blocks))
 
     def loops(self, body: Body) -> Tree:
         """The body without blocks."""
@@ -141,13 +139,13 @@ class _Folder:
         return found
 
     def _block(self, kind: str, group: "list[_Instance]") -> "tuple[Block, list[Any]] | None":
-        columns = _Columns(len(group))
+        columns = Columns(len(group))
         unifier = Unifier(columns.fill, columns.choose if self._merges else None, self._channels, self._parameters())
         try:
             body = unifier.bodies([one.body for one in group])
         except MismatchError:
             return None
-        name = _free(_snake(kind), {block.name for block in self._blocks})
+        name = free_name(block_name(kind), {block.name for block in self._blocks})
         parameters = columns.parameters()
         heads = [columns.call(name, parameters, number) for number in range(len(group))]
         return Block(name, parameters, body), heads
@@ -191,31 +189,18 @@ class _Folder:
         """The body with the run of segments folded that saves most, and then the next one."""
         while True:
             kinds = list(skeleton(body))
-            best: tuple[int, int, int, Any] | None = None
+            best: _Folded | None = None
             for period in periods:
                 for start, count in _runs(kinds, period):
                     if start and _is_inside_chain(body[start]):
                         continue
-                    best = self._better(best, body, start, period, count, fold)
+                    segments = [body[start + period * k : start + period * (k + 1)] for k in range(count)]
+                    if found := _longest_fold(segments, fold, best.saved if best else 0):
+                        saved, folded, item = found
+                        best = _Folded(saved, start, start + period * folded, item)
             if best is None:
                 return body
-            _, start, stop, item = best
-            body = (*body[:start], item, *body[stop:])
-
-    def _better(
-        self, best: "tuple[int, int, int, Any] | None", body: Body, start: int, period: int, most: int, fold: Any
-    ) -> "tuple[int, int, int, Any] | None":
-        """The best way to fold so far, or the longest run of segments from here, if that saves more."""
-        segments = [body[start + period * k : start + period * (k + 1)] for k in range(most)]
-        weight = sum(map(_weight, segments[0]))
-        for count in range(most, 1, -1):
-            bound = weight * (count - 1) - (1 if period == 1 else 2)
-            if bound <= (best[0] if best else 0):
-                return best
-            if (item := fold(segments[:count])) is not None:
-                saved = bound - _weight_of_values(item)
-                return (saved, start, start + period * count, item) if saved > (best[0] if best else 0) else best
-        return best
+            body = (*body[: best.start], best.item, *body[best.stop :])
 
     def _repeat(self, segments: list[Body]) -> Any:
         if any(segment != segments[0] for segment in segments):
@@ -223,7 +208,7 @@ class _Folder:
         return _repeated(segments[0], len(segments))
 
     def _loop(self, segments: list[Body]) -> Any:
-        columns = _Columns(len(segments))
+        columns = Columns(len(segments))
         unifier = Unifier(columns.fill, None, self._channels, self._parameters())
         try:
             body = unifier.bodies([renumbered(segment) for segment in segments])
@@ -233,6 +218,16 @@ class _Folder:
         if not 1 <= len(targets) <= _MOST_COLUMNS:
             return None
         return Loop(targets, columns.rows(), body)
+
+
+@frozen
+class _Folded:
+    """The item that replaces the stages from `start` to `stop`, and the weight that it saves."""
+
+    saved: int
+    start: int
+    stop: int
+    item: Any
 
 
 @frozen
@@ -249,6 +244,22 @@ class _Mark:
 
     path: str
     body: Body
+
+
+def _longest_fold(segments: list[Body], fold: Callable[[list[Body]], Any], least: int) -> tuple[int, int, Any] | None:
+    """Fold as many of the first segments as possible, if that saves more than `least`.
+
+    Returns the weight that it saves, the number of segments, and the item in place of them.
+    """
+    weight = sum(map(_weight, segments[0]))
+    for count in range(len(segments), 1, -1):
+        bound = weight * (count - 1) - (1 if len(segments[0]) == 1 else 2)
+        if bound <= least:
+            return None
+        if (item := fold(segments[:count])) is not None:
+            saved = bound - _weight_of_values(item)
+            return (saved, count, item) if saved > least else None
+    return None
 
 
 def _is_worth(body: Body) -> bool:
@@ -359,156 +370,14 @@ def _weight_of_values(item: Any) -> int:
     return rows * len(item.targets) // 2 + 2 * sum(1 for _ in nodes.inside(item.values.items, nodes.Truth))
 
 
-# ---- numbers that differ
+# ---- blocks
 
 
-@define
-class _Columns:
-    """The numbers that differ between bodies: parameters of a block, or targets of a loop."""
-
-    _count: int
-    _columns: dict[str, list[Any]] = field(factory=dict)
-    _defaults: dict[str, nodes.Expression | None] = field(factory=dict)
-
-    def fill(self, slot: Slot) -> nodes.Expression:
-        """The expression for a slot: a column that is there, something computed of one, or a new one."""
-        wanted = list(slot.values)
-        for name, column in self._columns.items():
-            if _fits(column, wanted):
-                self._columns[name] = [a if a is not None else b for a, b in zip(column, wanted, strict=True)]
-                return nodes.Name(name, NOWHERE)
-        numbers = _integers(wanted)
-        if numbers:
-            if slot.channels and (found := _computed("in_channels", list(slot.channels), numbers)):
-                return found
-            for name, column in self._columns.items():
-                own = _integers(column)
-                if own and None not in own and (found := _computed(name, own, numbers)):
-                    return found
-        name = _free(_SHORT.get(slot.name, slot.name), self._columns)
-        self._columns[name] = wanted
-        self._defaults[name] = slot.default
-        return nodes.Name(name, NOWHERE)
-
-    def choose(self, numbers: Sequence[int]) -> nodes.Expression:
-        """A parameter that is true in the bodies of these numbers."""
-        column: list[Any] = [nodes.Truth(number in numbers, NOWHERE) for number in range(self._count)]
-        for name, one in self._columns.items():
-            if one == column:
-                return nodes.Name(name, NOWHERE)
-        name = _free("project", self._columns)
-        self._columns[name] = column
-        self._defaults[name] = nodes.Truth(False, NOWHERE)
-        return nodes.Name(name, NOWHERE)
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._columns)
-
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The parameters of a block: those without a default first."""
-        found = []
-        for name, column in self._columns.items():
-            default = self._defaults[name]
-            known = [value for value in column if value is not None]
-            if default is not None and not (default in known or len(known) < len(column)):
-                default = None
-            found.append(Parameter(name, _kind(known), default))
-        return tuple(sorted(found, key=lambda one: one.default is not None))
-
-    def call(self, name: str, parameters: Sequence[Parameter], number: int) -> nodes.Name | nodes.CallExpression:
-        """The call of a block in place of the body of this number."""
-        arguments: list[nodes.Argument] = []
-        for one in parameters:
-            value = self._columns[one.name][number]
-            if value is None:
-                value = one.default if one.default is not None else self._known(one.name)
-            if one.default is None:
-                arguments.append(nodes.Argument(None, value, NOWHERE))
-            elif value != one.default:
-                arguments.append(nodes.Argument(nodes.Identifier(one.name, NOWHERE), value, NOWHERE))
-        callee = nodes.Identifier(name, NOWHERE)
-        return nodes.CallExpression(callee, tuple(arguments), NOWHERE) if arguments else nodes.Name(name, NOWHERE)
-
-    def rows(self) -> nodes.Sequence:
-        """The values of a loop: one row for each body."""
-        rows: list[nodes.Expression] = []
-        for number in range(self._count):
-            values = tuple(column[number] for column in self._columns.values())
-            rows.append(values[0] if len(values) == 1 else nodes.Sequence(values, True, NOWHERE))
-        return nodes.Sequence(tuple(rows), False, NOWHERE)
-
-    def _known(self, name: str) -> nodes.Expression:
-        found: nodes.Expression = next(value for value in self._columns[name] if value is not None)
-        return found
-
-
-def _fits(column: Sequence[Any], wanted: Sequence[Any]) -> bool:
-    return all(a is None or b is None or a == b for a, b in zip(column, wanted, strict=True))
-
-
-def _integers(values: Sequence[Any]) -> list[int | None]:
-    """The values, if all are integers or None; else none."""
-    found: list[int | None] = []
-    for value in values:
-        if value is None:
-            found.append(None)
-        elif isinstance(value, nodes.Number) and isinstance(value.value, int):
-            found.append(value.value)
-        else:
-            return []
-    return found
-
-
-def _computed(name: str, known: Sequence[int | None], wanted: Sequence[int | None]) -> nodes.Expression | None:
-    """The wanted numbers as a multiple, or an integer fraction, of known ones."""
-    pairs = [(a, b) for a, b in zip(known, wanted, strict=True) if a and b]
-    if not pairs or len(pairs) != sum(one is not None for one in wanted):
-        return None
-    source = nodes.Name(name, NOWHERE)
-    factor, divisor = pairs[0][1] // pairs[0][0], pairs[0][0] // pairs[0][1]
-    if all(a == b for a, b in pairs):
-        return source
-    if factor > 1 and all(factor * a == b for a, b in pairs):
-        return nodes.Operation((nodes.Number(factor, str(factor), NOWHERE), source), ("*",), NOWHERE)
-    if divisor > 1 and all(divisor * b == a for a, b in pairs):
-        return nodes.Operation((source, nodes.Number(divisor, str(divisor), NOWHERE)), ("//",), NOWHERE)
-    return None
-
-
-def _kind(values: Sequence[Any]) -> str:
-    if all(isinstance(value, nodes.Truth) for value in values):
-        return "bool"
-    if any(isinstance(value, nodes.SizeLiteral) for value in values):
-        return "size"
-    return "int" if _integers(values) else "float"
-
-
-# ---- names
-
-
-def _snake(kind: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower().strip("_")
-    return f"{words}_block" if words in _TAKEN or not words[:1].isalpha() else words
-
-
-def _free(name: str, taken: Any) -> str:
-    if name in _TAKEN:
-        name = f"{name}_"
-    found, number = name, 2
-    while found in taken:
-        found = f"{name}{number}"
-        number += 1
-    return found
-
-
-# ---- blocks that are called once
-
-
-def _inlined(tree: Tree) -> Tree:
-    """Without the blocks that nothing calls."""
+def _without_unused_blocks(tree: Tree) -> Tree:
+    """The tree without the blocks that nothing calls, or only such blocks."""
     used = {head for body in (tree.model, *(one.body for one in tree.blocks)) for head in _called(body)}
     blocks = tuple(block for block in tree.blocks if block.name in used)
-    return Tree(tree.model, blocks) if len(blocks) == len(tree.blocks) else _inlined(Tree(tree.model, blocks))
+    return tree if len(blocks) == len(tree.blocks) else _without_unused_blocks(Tree(tree.model, blocks))
 
 
 def _called(body: Body) -> Iterator[str]:
