@@ -245,7 +245,7 @@ def list_trainings(contestants: Sequence[Contestant], options: CompareOptions) -
     """Print specs and the work to train them; download nothing."""
     from cifar_dsl import api
     from cifar_dsl.cli.forecast import Work, forecast
-    from cifar_dsl.cli.jobs import spread
+    from cifar_dsl.cli.job_plan import spread
     from cifar_dsl.experiments.comparison import check_baseline
     from cifar_dsl.training.device import choose_device
 

@@ -49,7 +49,7 @@ def train(cli, tiny, pictures) -> Callable[..., Outcome]:
 @pytest.fixture
 def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--jobs 2` starts one process, which takes all jobs: each further one takes seconds, to import torch."""
-    monkeypatch.setattr("cifar_dsl.cli.jobs.LocalExecutor", lambda _, gpus: LocalExecutor(1, gpus))
+    monkeypatch.setattr("cifar_dsl.cli.job_plan.LocalExecutor", lambda _, gpus: LocalExecutor(1, gpus))
 
 
 @pytest.fixture

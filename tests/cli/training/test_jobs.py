@@ -8,7 +8,7 @@ from helpers.runs import rewrite
 
 from cifar_dsl import api
 from cifar_dsl.analysis import estimate
-from cifar_dsl.cli import jobs
+from cifar_dsl.cli import job_plan, jobs
 from cifar_dsl.cli.forecast import Work, forecast
 from cifar_dsl.experiments.jobs import InlineExecutor, LocalExecutor
 from cifar_dsl.foundation.text import duration
@@ -24,11 +24,11 @@ def plan(monkeypatch):
     """The plan for these numbers of trainings and specs on a machine with these GPUs."""
 
     def make(gpus, trainings, **more):
-        monkeypatch.setattr(jobs, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
-        monkeypatch.setattr(jobs, "spare_gpus", lambda _: gpus)
+        monkeypatch.setattr(job_plan, "choose_device", lambda _: Choice(torch.device("cuda", 0), "auto: it is there"))
+        monkeypatch.setattr(job_plan, "spare_gpus", lambda _: gpus)
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
         monkeypatch.setattr(Choice, "ask", lambda _, function, *arguments: function(*arguments))
-        return jobs._local_plan(TrainOptions(**more), trainings)
+        return job_plan.local_plan(TrainOptions(**more), trainings)
 
     return make
 
@@ -67,7 +67,7 @@ def test_the_seeds_of_a_spec_are_spread_over_gpus(plan, tiny, pictures, gpus, sp
     others = [api.load(tiny, overrides=[f"train.batch={20 + number}"]) for number in range(specs - 1)]
     missing = [(one, dataset, seed) for one in (spec, *others) for seed in range(seeds)]
     found = plan(tuple(map(str, range(gpus))), len(missing))
-    planned = jobs._planned(missing, TrainOptions(device=found.device), {}, found)
+    planned = job_plan.planned_jobs(missing, TrainOptions(device=found.device), {}, found)
     assert [job.seeds for job in planned] == expected
 
 
@@ -81,9 +81,9 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
     cpu = Choice(torch.device("cpu"), "requested")
 
     def warned(at_a_time: int, there: int, choice: Choice = cpu, together: int = 1) -> str:
-        monkeypatch.setattr(jobs, "memory_bytes", lambda _: there)
-        needs = jobs._needs([(spec, dataset)], choice, together)
-        jobs._warn(needs, choice, at_a_time=at_a_time, together=together)
+        monkeypatch.setattr(job_plan, "memory_bytes", lambda _: there)
+        needs = job_plan.memory_needs([(spec, dataset)], choice, together)
+        job_plan.warn_of_device(needs, choice, at_a_time=at_a_time, together=together)
         return capsys.readouterr().err
 
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
@@ -114,9 +114,9 @@ def test_trainings_that_run_at_a_time_share_the_memory(tiny, pictures, monkeypat
 def test_as_many_processes_as_the_memory_holds(tiny, pictures, monkeypatch, memory, wanted, expected, said):
     spec, dataset = api.open_data(api.load(tiny), f"npz:{pictures}")
     needed = estimate(spec.graph, spec.recipe, 80, "cpu")["total"]
-    monkeypatch.setattr(jobs, "memory_bytes", lambda _: None if memory is None else int(memory * needed))
-    monkeypatch.setattr(jobs, "usable_cpus", lambda: 4)
-    found = jobs._local_plan(TrainOptions(device="cpu", jobs=wanted), 10, [(spec, dataset)])
+    monkeypatch.setattr(job_plan, "memory_bytes", lambda _: None if memory is None else int(memory * needed))
+    monkeypatch.setattr(job_plan, "usable_cpus", lambda: 4)
+    found = job_plan.local_plan(TrainOptions(device="cpu", jobs=wanted), 10, [(spec, dataset)])
     assert (found.workers, found.threads) == expected
     assert found.description.endswith(said)
 
@@ -128,9 +128,9 @@ def test_processes_share_the_pictures_of_the_data_folder(tiny, pictures, tmp_pat
     save_npz(data, path)
     mapped = load_npz(path, is_replaced_whole=True)
     choice = Choice(torch.device("cpu"), "requested")
-    (plain,) = jobs._needs([(api.open_data(api.load(tiny), f"npz:{pictures}")[0], data)], choice)
+    (plain,) = job_plan.memory_needs([(api.open_data(api.load(tiny), f"npz:{pictures}")[0], data)], choice)
     spec = plain.spec
-    (shared,) = jobs._needs([(spec, mapped)], choice)
+    (shared,) = job_plan.memory_needs([(spec, mapped)], choice)
     assert (plain.shared, plain.total) == (0, shared.total)
     assert shared.shared == estimate(spec.graph, spec.recipe, 80, "cpu")["dataset"] > 0
     assert plain.of(3) - shared.of(3) == 2 * shared.shared
@@ -138,7 +138,7 @@ def test_processes_share_the_pictures_of_the_data_folder(tiny, pictures, tmp_pat
     assert shared.count_in(shared.of(3) - 1) == 2
     held_out = api.load(tiny, overrides=["train.validation=10"])
     held_out, _ = api.open_data(held_out, f"npz:{pictures}")
-    assert jobs._needs([(held_out, mapped)], choice)[0].shared == 0
+    assert job_plan.memory_needs([(held_out, mapped)], choice)[0].shared == 0
 
 
 HEAD = "global_avgpool -> dense(10)"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.runs import rewrite
 
-from cifar_dsl.cli import jobs
+from cifar_dsl.cli import job_plan
 from cifar_dsl.runs import open_run
 from cifar_dsl.training.learner import Learner
 
@@ -45,7 +45,7 @@ def test_verbose_also_shows_the_network(train):
 
 
 def test_a_precision_that_is_slow_here_is_noted(train, monkeypatch):
-    monkeypatch.setattr(jobs, "why_slow", lambda name, _: "it is old" if name == "bf16" else None)
+    monkeypatch.setattr(job_plan, "why_slow", lambda name, _: "it is old" if name == "bf16" else None)
     assert "is slow here" not in train("--set", "train.epochs=1").err
     assert "warning: bf16 is slow here, because it is old" in train("--set", "train.precision=bf16").err
     assert "is slow here" not in train("--set", "train.precision=bf16", "--retrain", "-q").err
@@ -117,7 +117,7 @@ def test_a_dry_run_on_a_file_shows_the_fingerprint_and_the_size_that_training_ha
 
 @pytest.mark.parametrize(("there", "is_warned"), [(250_000, True), (10**9, False), (None, False)])
 def test_who_has_too_little_memory_is_warned_first_and_it_is_tried(train, monkeypatch, there, is_warned):
-    monkeypatch.setattr("cifar_dsl.cli.jobs.memory_bytes", lambda _: there)
+    monkeypatch.setattr("cifar_dsl.cli.job_plan.memory_bytes", lambda _: there)
     outcome = train()
     assert outcome.code == 0
     warned = re.search(r"warning: training tiny takes about (\d+) MB, but cpu has 250 kB of free memory", outcome.err)
