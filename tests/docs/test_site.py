@@ -9,7 +9,7 @@ from cifar_dsl.editors.playground.links import texts_of
 from cifar_dsl.foundation.resources import shipped_specs
 from cifar_dsl.language.diagnostics import known_codes
 from cifar_dsl.views.examples import EXAMPLES
-from website import build, computed
+from website import build, computed, figures
 from website.layout import navigation, places_of
 from website.links import BrokenLinksError, Linker, check, with_anchors
 from website.pages import playground
@@ -44,7 +44,8 @@ def test_every_spec_code_and_example_is_shown(site) -> None:
     assert "(layers/conv.svg)" in text["reference/layers.md"]
     assert "model {\n    conv(32, 3, stride=2, pad=1, bias=false) -> bn -> relu\n}\n" in text["reference/layers.md"]
     assert '<span class="red bold">error</span>: as &lt;printed&gt;</code></pre>' in text["diagnostics/E0308.md"]
-    assert "(3 seeds)" in text["zoo/baseline.md"]  # measured, of the fingerprint above
+    measured = len(figures.comparison().rows[0].accuracies)
+    assert f"({measured} seeds)" in text["zoo/baseline.md"]  # of the fingerprint above
     assert "<strong>resnet18</strong><em>ResNet-18 with a stem for small images</em>" in text["zoo/index.md"]
     assert "<strong>wider</strong><em>A wider dense head, 512 features instead of 64</em>" in text["zoo/index.md"]
     assert "(pictures/terminal.svg)" in text["index.md"]
