@@ -139,16 +139,21 @@ def _failure(job: Job, train: Callable[[], None]) -> TrainingStopped | TrainingF
         raise
     except StoppedError:
         return TrainingStopped()
-    except UserError as error:
-        reason = f": {error.reason}" if error.reason else ""
-        return TrainingFailed(f"{error.message}{reason}", error.help, disk_is_full=isinstance(error, DiskFullError))
     except SpecError as error:
         return TrainingFailed("; ".join(map(render_concise, error.diagnostics)))
-    except OSError as error:
-        return TrainingFailed(f"{error.filename or job.options.runs}: {error.strerror or error}")
+    except (UserError, OSError) as error:
+        return failure_of(error, job.options.runs)
     except Exception as error:  # noqa: BLE001  # the other jobs continue
         return TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
     return None
+
+
+def failure_of(error: UserError | OSError, path: Path) -> TrainingFailed:
+    """The event of a training that failed with an error, which concerns `path` if it names no other file."""
+    if isinstance(error, OSError):
+        return TrainingFailed(f"{error.filename or path}: {error.strerror or error}")
+    reason = f": {error.reason}" if error.reason else ""
+    return TrainingFailed(f"{error.message}{reason}", error.help, disk_is_full=isinstance(error, DiskFullError))
 
 
 def _train(

@@ -24,9 +24,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cifar_dsl.experiments.jobs.job import Job, run_job
+from cifar_dsl.experiments.jobs.job import Job, failure_of, run_job
 from cifar_dsl.foundation.atomic import is_full
-from cifar_dsl.foundation.errors import DiskFullError, LockedError, UserError
+from cifar_dsl.foundation.errors import LockedError, UserError
 from cifar_dsl.foundation.records import define, evolve, field, frozen
 from cifar_dsl.runs import RESULT, RunWriter, claim, run_path
 from cifar_dsl.runs.transfer import FolderDelta, Stamps, apply_delta, take_delta
@@ -91,8 +91,11 @@ class RemoteWorker:
             with tempfile.TemporaryDirectory(prefix="cifar-dsl-", ignore_cleanup_errors=True) as root:
                 here = evolve(job, options=evolve(job.options, runs=Path(root)))
                 last = self._train(here, dataset, deltas, artifacts)
-        except (UserError, OSError) as error:  # most likely the disk is full
-            last = Message(TrainingFailed(str(error), _RERUN))
+        except (
+            UserError,
+            OSError,
+        ) as error:  # most likely the disk is full: that of this machine, not that of the runs
+            last = Message(evolve(_failure_of(error, job), disk_is_full=False))
         except Exception as error:  # noqa: BLE001  # the driver waits for a final event
             last = Message(TrainingFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()))
         self._queue.put(last)
@@ -154,7 +157,7 @@ class RemoteRuns:
             if isinstance(error, LockedError) and self.job.options.wait:
                 self.close()
                 raise
-            return TrainingFailed(error.message, error.help)
+            return _failure_of(error, self.job)
         return None
 
     def deltas(self) -> dict[int, FolderDelta]:
@@ -165,6 +168,8 @@ class RemoteRuns:
 
     def apply(self, message: Message) -> Event:
         """Update the runs here to the worker's state. Returns the event with the paths of this machine."""
+        if unknown := {*message.deltas, *message.results} - self._writers.keys():
+            return TrainingFailed(f"its worker sent files of seed {min(unknown)}, which it doesn't train", _RERUN)
         try:
             for seed, delta in message.deltas.items():  # keep checkpoints until the run is committed
                 apply_delta(delta, self._writers[seed].partial, keep=seed in message.results)
@@ -173,9 +178,7 @@ class RemoteRuns:
                 writer = self._writers[seed]
                 writer.commit(writer.read_received(text, self.job.identity(seed)))
         except (UserError, OSError) as error:
-            return TrainingFailed(str(error), _RERUN, disk_is_full=_is_full(error))
-        except LookupError as unknown:
-            return TrainingFailed(f"its worker sent files of seed {unknown}, which it doesn't train", _RERUN)
+            return _failure_of(error, self.job)
         return self._ended() if isinstance(message.event, TrainingEnded) else message.event
 
     def close(self) -> None:
@@ -188,8 +191,11 @@ class RemoteRuns:
         return TrainingEnded(tuple(str(self._writers[seed].path) for seed in self.job.seeds))
 
 
-def _is_full(error: UserError | OSError) -> bool:
-    return isinstance(error, DiskFullError) or (isinstance(error, OSError) and is_full(error))
+def _failure_of(error: UserError | OSError, job: Job) -> TrainingFailed:
+    """The event of a job that failed because files couldn't be read or written; without other advice, to rerun it."""
+    failure = failure_of(error, job.options.runs)
+    disk_is_full = failure.disk_is_full or (isinstance(error, OSError) and is_full(error))
+    return evolve(failure, help=failure.help or _RERUN, disk_is_full=disk_is_full)
 
 
 def _writer(job: Job, seed: int) -> RunWriter:

@@ -15,7 +15,7 @@ from helpers.specs import TRAIN, text_of
 from cifar_dsl import api
 from cifar_dsl.experiments.jobs import remote
 from cifar_dsl.experiments.jobs.remote import RemoteRuns, RemoteWorker
-from cifar_dsl.foundation.errors import LockedError
+from cifar_dsl.foundation.errors import DiskFullError, LockedError, RunError
 from cifar_dsl.runs import RunWriter, partial_path, run_path
 from cifar_dsl.training.events import EpochEnded, FinalEvent, TrainingEnded, TrainingFailed
 from cifar_dsl.training.options import RunOptions
@@ -98,8 +98,9 @@ def test_an_error_before_training_is_reported_too(sent, elsewhere, monkeypatch, 
     worker.start(*sent, {0: None})
     (last,) = messages(worker)
     assert isinstance(last.event, TrainingFailed)
-    assert str(error) in last.event.message
+    assert last.event.message == ("ValueError: odd" if is_bug else "epoch: No space left on device")
     assert bool(last.event.trace) is is_bug
+    assert not last.event.disk_is_full  # that of the runs
     assert list(elsewhere.glob("cifar-dsl-*")) == []
 
 
@@ -129,6 +130,14 @@ DAMAGES = {
     ),
     "other result": (
         lambda one: with_result(one, lambda text: json.dumps(json.loads(text) | {"time_s": 1.0})),
+        "result.json is not the file that was written",
+    ),
+    "a record of an earlier schema, without sums": (
+        lambda one: changed(
+            without(one, "SHA256SUMS"),
+            "run.json",
+            json.dumps(json.loads(one.deltas[0].changed["run.json"]) | {"schema": 2}).encode(),
+        ),
         "result.json is not the file that was written",
     ),
     "no weights": (lambda one: without(one, "weights.safetensors"), "weights.safetensors can't be read"),
@@ -184,3 +193,27 @@ def test_damaged_results_of_a_worker_fail_the_job_and_make_no_run(last_message, 
     assert again.lock() is None
     assert isinstance(again.apply(message), TrainingEnded)
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "help_", "disk_is_full"),
+    [
+        (DiskFullError("a can't be written", "free some space"), "a can't be written", "free some space", True),
+        (RunError("a isn't b", reason="it differs"), "a isn't b: it differs", "rerun the same command", False),
+        (OSError(28, "No space left on device", "a"), "a: No space left on device", "rerun the same command", True),
+    ],
+)
+def test_a_message_that_cannot_be_written_fails_with_the_advice_of_the_error(
+    last_message, tmp_path, monkeypatch, error, message, help_, disk_is_full
+):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    job, last = last_message
+    runs = RemoteRuns(evolve(job, options=evolve(job.options, runs=tmp_path / "runs")))
+    assert runs.lock() is None
+    monkeypatch.setattr(remote, "apply_delta", fail)
+    failed = runs.apply(last)
+    runs.close()
+    assert (failed.message, failed.disk_is_full) == (message, disk_is_full)
+    assert failed.help[0].startswith(help_)
