@@ -74,13 +74,16 @@ def test_code_without_effect_is_faded(text: str, tags: list[DiagnosticTag] | Non
 
 def test_every_code_links_to_its_section() -> None:
     page = diagnostics_path().read_text(encoding="utf-8").split("\n")
+    reported: set[str] = set()
     for path in sorted(CASES.glob("*.arch")):
         for one in found(editor(path.read_bytes().decode(errors="replace"))):
+            reported.add(str(one.code))
             assert one.code_description is not None, path
             address = urlsplit(one.code_description.href)
             assert Path(address.path) == diagnostics_path(), path
             head = page[int(address.fragment.removeprefix("L")) - 1]
             assert head == f"## {one.code}: {known_codes()[str(one.code)].title}", path
+    assert len(reported) > 80
 
 
 # ---- other files

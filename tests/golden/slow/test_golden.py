@@ -175,7 +175,9 @@ def test_a_damaged_checkpoint_is_found(runs: Path) -> None:
 
 def test_recorded_files_are_those_that_were_recorded() -> None:
     """Without cifar_dsl: no editor and no setting of git has changed an end of line."""
-    for sums in RECORDED.glob("*/*/SHA256SUMS"):
+    listed = sorted(RECORDED.glob("*/*/SHA256SUMS"))
+    assert listed
+    for sums in listed:
         for line in sums.read_text(encoding="utf-8").splitlines():
             digest, _, name = line.partition("  ")
             assert hashlib.sha256((sums.parent / name).read_bytes()).hexdigest() == digest, sums.parent / name
