@@ -10,8 +10,8 @@ where its errors are shown then follow from the expansion of any call.
 from collections.abc import Sequence
 from functools import cache
 
-from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.draft import Region
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names import Names, resolve_library
 from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown
 from cifar_dsl.foundation.records import frozen

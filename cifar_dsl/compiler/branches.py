@@ -1,4 +1,4 @@
-"""The branches that a join was meant to have where a `|` is missing between its stages.
+"""How many branches a call takes, and those that a join was meant to have where a `|` is missing between its stages.
 
 A stage that only passes a tensor on, `identity` or the name of a tensor, does nothing among other stages: it was meant
 to be a branch of its own.
@@ -6,12 +6,36 @@ to be a branch of its own.
 
 from collections.abc import Mapping
 
+from cifar_dsl.compiler import translation
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names import Definition
 from cifar_dsl.language.diagnostics import Edit, Fix, Label, Reporter, replacement
 from cifar_dsl.language.source import Span
 from cifar_dsl.language.syntax import nodes
+from cifar_dsl.operations.layers import Branches
 
 SEPARATE = "separate the branches with `|`"
+
+
+def check_count(call: Invocation, takes: Branches | None, count: int, reporter: Reporter) -> None:
+    """Report a wrong number of branches; `takes` is None if a call takes none. Raises EvaluationFailed."""
+    if takes is not None and takes.fit(count):
+        return
+    notes = reporter.remarks_on(call.callee_span)
+    if takes is None:
+        raise reporter.error(
+            "E0215",
+            f"`{call.callee}` takes no branches",
+            call.span,
+            help="a sequence is written `conv(8, 1) -> relu`",
+            meant=translation.join_meant(call.callee, call.callee_span),
+            notes=notes,
+        )
+    message = f"`{call.callee}` takes {takes.describe()}, and gets {count or 'none'}"
+    help_text = "every branch gives the empty list, which is no branch"
+    if count:
+        help_text = f"write `{takes.example(call.span.text)}`"
+    raise reporter.error("E0215", message, call.span, help=help_text, notes=notes)
 
 
 def meant_branches(

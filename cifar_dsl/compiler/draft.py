@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
-from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.bind import Binder
 from cifar_dsl.compiler.error_location import Branch, locate_mismatch, origins
-from cifar_dsl.compiler.foreign_order import channels_first, torch_order
+from cifar_dsl.compiler.foreign_order import channels_advice, channels_first, torch_order
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.tying import TiedUse, Ties, UsedStages, check_use
 from cifar_dsl.compiler.values import Bound, Flow, Tensor, Unknown, ValueScope, tensors
 from cifar_dsl.foundation import limits
@@ -212,7 +213,8 @@ class Draft:
                 label, secondary = Label(crossed, error.label), ()
                 help_text = (f"swap the arguments in `{crossed.text}`", *help_text)
             elif error.code in {"E0302", "E0304", "E0307"}:
-                advice = self.binder.channels_advice(call, scope, tensor) or torch_order(call, layer, x, fits=False)
+                advice = channels_advice(call, scope, tensor, self.binder.evaluator)
+                advice = advice or torch_order(call, layer, x, fits=False)
                 if error.code == "E0307" and (meant := channels_first(self.input.extents)):
                     help_text = (f"write the channels of the input first: `input {meant}`", *help_text)
             notes = (f"the input here is {x} ({self.origin(tensor, label.span)})",)

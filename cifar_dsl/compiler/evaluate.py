@@ -4,9 +4,10 @@ from collections.abc import Hashable, Sequence
 from itertools import chain
 from typing import cast
 
-from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.bind import Binder
 from cifar_dsl.compiler.builtin_names import ARITHMETIC, FUNCTIONS, ORDER, Number
 from cifar_dsl.compiler.dataflow import Dataflow, Sort
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names.table import Names
 from cifar_dsl.compiler.values import BlockValue, Bound, Flow, Tensor, Unknown, ValueScope, describe, is_tensors
 from cifar_dsl.foundation import limits

@@ -1,8 +1,8 @@
 """Reports exits that can't be trained: where they stand, how many there are, their outputs and weights."""
 
-from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.data import DataShape
 from cifar_dsl.compiler.draft import Region
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.outputs import deciding_layer, width_fixes
 from cifar_dsl.foundation import limits
 from cifar_dsl.ir import Graph, Node, TrainedOutput, trained_outputs

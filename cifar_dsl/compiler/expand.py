@@ -5,13 +5,15 @@ from typing import NoReturn, TypeVar, cast
 
 from cifar_dsl.compiler import translation
 from cifar_dsl.compiler.attention import check_block, check_mask, long_forms, values_of_attend, values_of_attention
-from cifar_dsl.compiler.bind import Binder, Branch, Invocation
-from cifar_dsl.compiler.branches import meant_branches
+from cifar_dsl.compiler.bind import Binder
+from cifar_dsl.compiler.block_arguments import BlockBinder
+from cifar_dsl.compiler.branches import check_count, meant_branches
 from cifar_dsl.compiler.builtin_names import BUDGETS
 from cifar_dsl.compiler.draft import BlockCall, Draft, TooLargeError
 from cifar_dsl.compiler.error_location import own_origin
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.exits import check_place
+from cifar_dsl.compiler.invocation import Branch, Invocation
 from cifar_dsl.compiler.loops import Loops, head
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
@@ -89,6 +91,7 @@ class _Expander:
         self._definitions, self._passed = names.definitions, names.passed
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
+        self._block_binder = BlockBinder(self._binder)
         self._patterns = PatternReader(self._evaluator, reporter, names)
         self._loops = Loops(self._evaluator, reporter, names.definitions)
         self._slices = Slices(self._evaluator, reporter, names.definitions)
@@ -185,7 +188,7 @@ class _Expander:
         call = Invocation.of(kind.head)
         self._of_arguments(SCOPES[call.callee], call, scope, ())
         branches = list(self._branches(kind, scope, ()))
-        self._binder.check_branches(call, SCOPES[call.callee].branches, len(branches))
+        check_count(call, SCOPES[call.callee].branches, len(branches), self._reporter)
         return branches[0].tied(let.targets[0])
 
     def _values(self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow) -> dict[str, Bound | Unknown]:
@@ -524,7 +527,7 @@ class _Expander:
         self._draft.check_call(block, call.span, self._conditions, is_named=is_named)
         path = self._path(label, block.name.text, place)
         outer = value.scope or (self._globals.root if block.span.source.is_library else self._globals)
-        inner, text = self._binder.block_scope(block, call, scope, flow, outer, branches)
+        inner, text = self._block_binder.scope_of(block, call, scope, flow, outer, branches)
         crossed = call.crossed(block.order)
         cause = None
         if crossed:
@@ -561,7 +564,7 @@ class _Expander:
         self._draft.check_call(block, call.span, self._conditions, is_named=False)
         path = self._path(label, block.name.text, place)
         assert value.scope is not None
-        inner, text = self._binder.block_scope(block, call, scope, flow, value.scope)
+        inner, text = self._block_binder.scope_of(block, call, scope, flow, value.scope)
         self._evaluator.shape_reads += 1  # which all uses have in common
         if flow.shape is None:
             raise EvaluationFailed
@@ -594,7 +597,7 @@ class _Expander:
         if isinstance(bound, BlockValue) and not bound.tie:
             branches = list(self._branches(kind, scope, flow))
             return self._block(bound, call, label, scope, self._one(flow, call), place, branches)
-        self._binder.check_branches(call, None, len(kind.bodies))
+        check_count(call, None, len(kind.bodies), self._reporter)
         raise AssertionError(bound)
 
     def _branches(self, kind: nodes.Branched, scope: ValueScope, flow: Flow) -> Iterator[Branch]:
@@ -629,7 +632,7 @@ class _Expander:
         is_lone = is_lone and outputs[0][0].shape is not None  # after an error, it may have been a list
         if is_lone and (meant := meant_branches(kind.bodies, call.callee, self._definitions, self._reporter)):
             outputs = self._outputs(nodes.replace(kind, branches=meant), scope, flow, path, names)
-        self._binder.check_branches(call, declaration.branches, len(outputs))
+        check_count(call, declaration.branches, len(outputs), self._reporter)
         join = join or self._patterns.made(declaration, call, [tensor for tensor, _ in outputs], scope)
         if isinstance(join, Attend) and is_long:
             self._draft.inferred_join(join.without_blocks(), call, scope, flow, outputs, kind.span)
@@ -685,7 +688,7 @@ class _Expander:
             raise EvaluationFailed
         enclosure = self._made(declaration, call, scope, flow)
         branches = list(self._branches(kind, scope, flow))
-        self._binder.check_branches(call, enclosure.branches, len(branches))
+        check_count(call, enclosure.branches, len(branches), self._reporter)
         mark, inside = self._draft.mark, Place(path)
         layer, way = enclosure.enter(flow.shape), inside.automatic("enter")
         outside = self._batch

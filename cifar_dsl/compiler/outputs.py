@@ -1,8 +1,8 @@
 """Reports a network whose outputs don't match the classes of its dataset, at the number that decides them."""
 
-from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.builtin_names import CLASSES
 from cifar_dsl.compiler.data import DataShape
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.program import Program
 from cifar_dsl.ir import Graph, Node, arguments_of
 from cifar_dsl.language.diagnostics import Edit, Fix, Label, Reporter

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, NoReturn, TypeVar, cast
 
-from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.values import Tensor, ValueScope, describe
 from cifar_dsl.foundation.records import define, field, frozen

@@ -14,9 +14,11 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.bind import Binder
+from cifar_dsl.compiler.block_arguments import BlockBinder
 from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.files import SpecReader
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names import Definition, Names, resolve_program
 from cifar_dsl.compiler.params import global_values
 from cifar_dsl.compiler.patterns import PatternReader
@@ -202,6 +204,7 @@ def _check_calls(
     damage: _Damage,
 ) -> None:
     """Check the arguments of layers and blocks, as far as they depend on no tensor and no local value."""
+    block_binder = BlockBinder(binder)
     for item in items:
         scope = ValueScope(values, {name: Unknown() for name in nodes.bound_names([item])})
         for element in nodes.inside([item.body], nodes.Element):
@@ -215,7 +218,7 @@ def _check_calls(
                         if not call.pattern:
                             binder.declared(LAYERS[call.callee], call, scope, _FLOW)
                     case Definition(kind="block", node=nodes.Block() as block) if not damage.touches(_head(block)):
-                        binder.block_scope(block, call, scope, _FLOW, values)
+                        block_binder.scope_of(block, call, scope, _FLOW, values)
                     case _:
                         pass
             except EvaluationFailed:

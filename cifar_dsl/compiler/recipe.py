@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any, cast
 
 from cifar_dsl.compiler import recipe_translation
-from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.bind import Binder
 from cifar_dsl.compiler.data import DataShape
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.outputs import check_outputs
 from cifar_dsl.compiler.program import GroupSettings, Program

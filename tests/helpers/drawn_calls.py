@@ -4,8 +4,9 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from cifar_dsl.compiler.bind import Binder, Invocation
+from cifar_dsl.compiler.bind import Binder
 from cifar_dsl.compiler.evaluate import Evaluator
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.names import resolve_spec
 from cifar_dsl.compiler.patterns import PatternReader
 from cifar_dsl.compiler.values import ValueScope, write

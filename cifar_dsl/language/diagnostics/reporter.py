@@ -109,7 +109,7 @@ class Reporter:
         elif meant:
             advice = _advice(place, meant)
             helps, fixes = (advice.help,), advice.fixes
-        notes += tuple(self.remarks[one.span] for one in (label, *secondary) if one.span in self.remarks)
+        notes += self.remarks_on(*(one.span for one in (label, *secondary)))
         notes += tuple(f"in `{call.text}`, called at {call.span}" for call in reversed(self._calls))
         if own:
             label, secondary = Label(own, "in this call"), (label, *secondary)
@@ -120,6 +120,10 @@ class Reporter:
         diagnostic = Diagnostic(code, message, label, secondary, notes, helps, fixes)
         self._record(key, _Recorded(diagnostic, place, find_help, find_meant))
         return EvaluationFailed()
+
+    def remarks_on(self, *spans: Span) -> tuple[str, ...]:
+        """The notes for errors that point at these spans."""
+        return tuple(self.remarks[one] for one in spans if one in self.remarks)
 
     def _record(self, key: object, recorded: _Recorded) -> None:
         if not self._recorded:

@@ -6,7 +6,7 @@ A place in a block expands to several layers, one for each call. Most warnings a
 from collections.abc import Callable, Iterator
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.ir import Graph, Node, Scope, arguments_of
 from cifar_dsl.language.diagnostics import Diagnostic, Edit, Fix, Label

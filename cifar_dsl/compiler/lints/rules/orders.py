@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.compiler.bind import Invocation
 from cifar_dsl.compiler.foreign_order import channels_first, torch_order
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.language.diagnostics import Advice, Diagnostic, Label, replacement
 from cifar_dsl.language.source import Span

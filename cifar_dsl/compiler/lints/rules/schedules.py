@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from cifar_dsl.compiler import Analysis
-from cifar_dsl.compiler.bind import Invocation
+from cifar_dsl.compiler.invocation import Invocation
 from cifar_dsl.compiler.lints.registry import network_lint
 from cifar_dsl.foundation.records import frozen
 from cifar_dsl.foundation.text import in_epochs
