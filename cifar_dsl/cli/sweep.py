@@ -9,6 +9,7 @@ from cifar_dsl.cli.click_options import GroupedCommand, GroupedOption, with_opti
 from cifar_dsl.cli.compare import Contestant, list_trainings, train_and_compare
 from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.output import note, print_text, shown
+from cifar_dsl.cli.spec_paths import spelled
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.sweep import Grid, Point, make_grid
 from cifar_dsl.foundation.records import evolve
@@ -69,7 +70,7 @@ def command(spec: Path, axes: tuple[str, ...], root: Path | None, dry_run: bool,
     if options.searches:
         from cifar_dsl.cli.best import find_best, halve
 
-        target = [str(spec), *(() if root is None else ("--root", str(root))), *target_words(options)]
+        target = [spelled(spec), *(() if root is None else ("--root", str(root))), *target_words(options)]
         if options.halving:
             return halve(lambda epochs: _contestants(spec, root, _with_epochs(grid, epochs), options), target, options)
         return find_best(contestants, target, options)

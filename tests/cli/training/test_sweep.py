@@ -168,3 +168,11 @@ def test_a_value_that_is_given_twice_is_reported_once(sweep):
         "tiny[lr=1e-3] is the same as tiny (equal fingerprints)",
         "tiny[lr=0.01] is the same as tiny[lr=1e-2] (equal fingerprints)",
     ]
+
+
+@pytest.mark.parametrize(("way", "search"), [("--until-decided", "find_best"), ("--halving", "halve")])
+def test_the_command_that_trains_the_best_names_a_shipped_spec_as_it_was_named(cli, monkeypatch, way, search):
+    targets = []
+    monkeypatch.setattr(f"cifar_dsl.cli.best.{search}", lambda _, target, __: targets.append(target) or 0)
+    assert cli("sweep", "baseline", "--set", "train.batch=64,128", "--data", "shapes", way).code == 0
+    assert targets == [["baseline", "--data", "shapes"]]
