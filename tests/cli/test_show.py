@@ -34,28 +34,29 @@ dense(10)    dense2      10               650        640
 total                    10           122,570  4,548,608
 
 activations kept for backward: 293 kB per image in float32
-data            cifar10
-validation      0
-normalize       signed
-augment         none
-epochs          10
-early_stopping  none
-batch           64
-drop_last       false
-accumulate      1
-optimizer       adam(lr=0.001)
-schedule        constant
-drop_schedule   constant
-loss            cross_entropy
-distill         none
-keep            all
-perturb         none
-clip            none
-constrain       none
-average         none
-test_augment    none
-uses            none
-precision       fp32
+data              cifar10
+validation        0
+normalize         signed
+augment           none
+epochs            10
+early_stopping    none
+batch             64
+drop_last         false
+accumulate        1
+optimizer         adam(lr=0.001)
+schedule          constant
+drop_schedule     constant
+loss              cross_entropy
+distill           none
+keep              all
+perturb           none
+clip              none
+constrain         none
+average           none
+test_augment      none
+uses              none
+precision         fp32
+weight_precision  fp32
 """
 
 
