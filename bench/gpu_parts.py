@@ -55,7 +55,7 @@ _PACKAGES += ("rich", "safetensors", "scipy")
 _TOGETHER = 16  # seeds
 _SIDES: tuple[str, ...] = ("usual", "usual, tuned", "resident", "ours", "ours, eager", "ours, compiled")
 _SIDES += ("seeds together", "resnet18", "resnet18 in bf16", "resnet18 usual")
-_CHOICES: tuple[str, ...] = ("airbench", "muon one by one", "draws in steps", "cudnn timed", "half weights")
+_CHOICES: tuple[str, ...] = ("airbench", "muon one by one", "draws in steps", "cudnn timed", "half weights", "fused")
 _CHOICES += ("baseline", "baseline, activation first", "baseline, cudnn timed")
 _SIDES += _CHOICES
 
@@ -284,7 +284,12 @@ def _seeds(part: _Part) -> None:
 
 
 def _choices(part: _Part) -> None:
-    _compare(part, {name: name for name in _CHOICES})
+    from cifar_dsl.training.lowering.fused_modules import why_not_fused
+
+    reason = "too slow for a trial" if part.options.quick else why_not_fused(part.device)
+    if reason:
+        part.note(f"batch norm and activations aren't fused: {reason}")
+    _compare(part, {name: name for name in _CHOICES if name != "fused" or not reason})
 
 
 def _chosen(part: _Part) -> Callable[[], float]:
@@ -311,7 +316,8 @@ def _chosen(part: _Part) -> Callable[[], float]:
     precision = ("train.precision=fp32",) if part.options.quick else ()
     if part.options.side == "half weights":
         precision = ("train.weight_precision=half",)
-    return ours(_AIRBENCH94, part.size(50_000, 8), part.size(2000, 8), part.device, *precision)
+    engine = "fused" if part.options.side == "fused" else "auto"
+    return ours(_AIRBENCH94, part.size(50_000, 8), part.size(2000, 8), part.device, *precision, engine=engine)
 
 
 def _compiled(part: _Part) -> None:
@@ -416,7 +422,7 @@ _PARTS: tuple[tuple[str, Callable[[_Part], None], float, float], ...] = (
     ("seeds", _seeds, 60, 20),
     ("memory", _memory, 45, 15),
     ("resnet18", _resnet18, 90, 40),
-    ("choices", _choices, 120, 60),
+    ("choices", _choices, 150, 60),
     ("compiled", _compiled, 90, 40),
 )
 

@@ -34,6 +34,7 @@ RATIOS = (
     Ratio("choices", "draws in steps", "airbench", 1),
     Ratio("choices", "airbench", "cudnn timed", 1),
     Ratio("choices", "airbench", "half weights", 1),
+    Ratio("choices", "airbench", "fused", 1),
     Ratio("choices", "baseline, activation first", "baseline", 1),
     Ratio("choices", "baseline", "baseline, cudnn timed", 1),
 )

@@ -1,9 +1,10 @@
-"""Which activations run after the max pooling that follows them in the spec, since it leaves them fewer numbers."""
+"""Which activations run elsewhere: after a max pooling, which leaves them fewer numbers, or with a batch norm."""
 
 from cifar_dsl.foundation.records import evolve
 from cifar_dsl.ir import Graph, Lowering, Node
 
 _NOTHING = Lowering.to("torch.nn.Identity")
+_FUSED = frozenset({"relu", "gelu", "silu", "relu6", "hardswish"})  # activations that join a batch norm
 
 
 def pooled_first(graph: Graph) -> dict[int, Lowering]:
@@ -13,13 +14,10 @@ def pooled_first(graph: Graph) -> dict[int, Lowering]:
     gradients stay the same, apart from the sign of a zero (`Operation.commutes_with_max`). A 2x2 pooling leaves a
     quarter of the activation's work; the memory that autograd saves doesn't change.
     """
-    results = {graph.output, *graph.exits}
     modules: dict[int, Lowering] = {}
     for pooling in graph.nodes:
-        activation = graph.maker(pooling.inputs[0])
-        if activation is None or activation.output in results or len(graph.consumers[activation.output]) > 1:
-            continue
-        if _can_swap(activation, pooling):
+        activation = _only_used_by(graph, pooling)
+        if activation and _can_swap(activation, pooling):
             modules[activation.output] = _NOTHING
             modules[pooling.output] = Lowering.to(
                 "pooled_first",
@@ -27,6 +25,35 @@ def pooled_first(graph: Graph) -> dict[int, Lowering]:
                 activation=_applied(activation, pooling),
             )
     return modules
+
+
+def fused_norms(graph: Graph) -> dict[int, Lowering]:
+    """The modules that differ if batch norms of images compute the activation behind them, by the value that they make.
+
+    An activation that `pooled_first` moves stays there.
+    """
+    moved = pooled_first(graph)
+    modules: dict[int, Lowering] = {}
+    for activation in graph.nodes:
+        if activation.operation.name not in _FUSED or activation.output in moved:
+            continue
+        norm = _only_used_by(graph, activation)
+        if norm and norm.operation.name == "bn" and norm.shape.is_image:
+            modules[activation.output] = _NOTHING
+            modules[norm.output] = Lowering.to(
+                "norm_then_activation",
+                activation=activation.operation.lower(norm.shape),
+                **norm.operation.lower(norm.shape).keywords(),
+            )
+    return moved | modules
+
+
+def _only_used_by(graph: Graph, node: Node) -> Node | None:
+    """The maker of a node's input, if nothing else uses that, and it isn't a result."""
+    maker = graph.maker(node.inputs[0])
+    if maker is None or maker.output in {graph.output, *graph.exits} or len(graph.consumers[maker.output]) > 1:
+        return None
+    return maker
 
 
 def _can_swap(activation: Node, pooling: Node) -> bool:

@@ -42,7 +42,8 @@ If a recording fails, its step and all later ones that aren't recorded yet run e
 the result stays the same.
 
 `CompiledEngine` runs steps eagerly, with the network compiled by torch.compile. `auto` never chooses it
-(docs/decisions/0019-compiled-on-request.md).
+(docs/decisions/0019-compiled-on-request.md), nor the engines that only compile batch norms with their activations, and
+else do what `auto` would (docs/decisions/0116-fused-on-request.md).
 """
 
 import importlib.util
@@ -59,10 +60,12 @@ from cifar_dsl.foundation.errors import EngineError
 from cifar_dsl.foundation.records import define, field, frozen
 from cifar_dsl.ir import Graph, Group, Recipe
 from cifar_dsl.training.device import is_memory_error
+from cifar_dsl.training.lowering.fused_modules import why_not_fused
 from cifar_dsl.training.step_inputs import DeviceInputs, HostInputs, StepInputs
 
-ENGINES = ("auto", "eager", "graph", "compile")
+ENGINES = ("auto", "eager", "graph", "compile", "fused")
 _COMPILATIONS = 64  # of a network: whole and ragged batches of each size of image, evaluation, its average, a teacher
+_REGIONS = 1024  # batch norms of different shape, each for the same
 _ADVICE = "use `--engine auto` to pick the best available engine"
 _RECORDED = "steps are recorded as CUDA graphs"
 
@@ -103,6 +106,10 @@ class Engine(Protocol):
     def inputs_on_device(self) -> bool:
         """Whether steps read their inputs from tensors on the device, as recorded steps must."""
 
+    @property
+    def fuses(self) -> bool:
+        """Whether networks are built with batch norms and activations in compiled regions, if that is possible."""
+
     def prepare_module(self, module: nn.Module) -> None:
         """Prepare a new network, in place, for training with this engine."""
 
@@ -126,6 +133,7 @@ class EagerEngine:
     device: torch.device
     inputs_on_device: bool = False
     name: str = field(default="eager", init=False)
+    fuses: bool = field(default=False, init=False)
 
     def prepare_module(self, module: nn.Module) -> None:
         pass
@@ -157,11 +165,31 @@ class CompiledEngine(EagerEngine):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        from torch._dynamo import config  # only this engine needs it, and it takes a while
-
-        # Beyond the limit, torch would run the rest uncompiled: the steps in full size, and others after a resumption.
-        with config.patch(recompile_limit=_COMPILATIONS):
+        with _compiling(_COMPILATIONS):
             yield
+
+
+@define
+class FusedEagerEngine(EagerEngine):
+    """Calls the steps one after another, with batch norms and activations in compiled regions."""
+
+    name: str = field(default="fused", init=False)
+    fuses: bool = field(default=True, init=False)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with _compiling(_REGIONS):
+            yield
+
+
+@contextmanager
+def _compiling(most: int) -> Iterator[None]:
+    """The context in which torch compiles a function up to `most` times."""
+    from torch._dynamo import config  # only some engines need it, and it takes a while
+
+    # Beyond the limit, torch would run the rest uncompiled: the steps in full size, and others after a resumption.
+    with config.patch(recompile_limit=most, accumulated_recompile_limit=max(most, config.accumulated_recompile_limit)):
+        yield
 
 
 _Key = tuple[tuple[Hashable, Hashable], ...]  # owner and variant of each step that a graph holds
@@ -179,6 +207,7 @@ class CudaGraphEngine:
     on_failure: Callable[[str], None] | None = None
     name: str = field(default="graph", init=False)
     inputs_on_device: bool = field(default=True, init=False)
+    fuses: bool = field(default=False, init=False)
     recordings: int = field(default=0, init=False)
     _records: bool = field(default=True, init=False)
     _graphs: dict[_Key, torch.cuda.CUDAGraph] = field(factory=dict, init=False)
@@ -278,6 +307,19 @@ class CudaGraphEngine:
                 stream.wait_stream(branch)
 
 
+@define
+class FusedGraphEngine(CudaGraphEngine):
+    """Records steps as CUDA graphs, with batch norms and activations in compiled regions."""
+
+    name: str = field(default="fused", init=False)
+    fuses: bool = field(default=True, init=False)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with _compiling(_REGIONS), super().running():
+            yield
+
+
 @frozen
 class EngineChoice:
     """The engine that runs the steps, and the reason for the choice."""
@@ -302,11 +344,28 @@ def choose_engine(
         _require_compiler(device)
         return EngineChoice(CompiledEngine(device), "requested")
     obstacle = _obstacle(device, recipe)
+    if wanted == "fused":
+        fused = FusedEagerEngine(device) if obstacle else FusedGraphEngine(device, on_failure)
+        return EngineChoice(fused, obstacle or _RECORDED)
     if obstacle is None:
         return EngineChoice(CudaGraphEngine(device, None if wanted == "graph" else on_failure), _RECORDED)
     if wanted == "graph":
         raise EngineError(f"the engine `graph` can't be used: {obstacle}", _ADVICE)
     return EngineChoice(EagerEngine(device), obstacle)
+
+
+def choose_working_engine(
+    wanted: str, device: torch.device, recipe: Recipe, on_failure: Callable[[str], None], note: Callable[[str], None]
+) -> EngineChoice:
+    """As `choose_engine`, or what `auto` chooses, after a `note`, if `fused` is wanted and compiling fails.
+
+    Only where that is wanted does it take seconds and use the device.
+    """
+    choice = choose_engine(wanted, device, recipe, on_failure)
+    if choice.engine.fuses and (reason := why_not_fused(device)):
+        note(f"batch norm and activations can't be fused ({reason}); they run one by one")
+        return choose_engine("auto", device, recipe, on_failure)
+    return choice
 
 
 def _require_compiler(device: torch.device) -> None:

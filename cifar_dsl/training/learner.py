@@ -24,6 +24,7 @@ from cifar_dsl.training.engines import Engine, Step
 from cifar_dsl.training.generators import Generator
 from cifar_dsl.training.images import Images
 from cifar_dsl.training.loss_scale import LossScale
+from cifar_dsl.training.lowering.fused_modules import why_not_fused
 from cifar_dsl.training.lowering.torch_module import build_training_module, resolve
 from cifar_dsl.training.malloc_tuning import keep_freed_memory
 from cifar_dsl.training.objective import ExitSums, Objective, new_sum
@@ -109,7 +110,8 @@ class Learner:
     def __attrs_post_init__(self) -> None:
         device = self.device
         keep_freed_memory(device)
-        self.module = build_training_module(self.graph, self.name, self.seed, device)
+        fuses = self.engine.fuses and why_not_fused(device) is None
+        self.module = build_training_module(self.graph, self.name, self.seed, device, fuses=fuses)
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         whiten(self.module, self.graph, self.images)
         self._copy_start()

@@ -114,11 +114,11 @@ class RunOptions:
         maximum=_MOST_THREADS,
     )
     engine: str = option(
-        "How to run training steps: `eager`, `graph` (recorded CUDA graphs) or `compile` (eager, with torch.compile). "
-        "`auto` uses CUDA graphs where possible.",
+        "How to run training steps: `eager`, `graph` (recorded CUDA graphs), `compile` (eager, with torch.compile) or "
+        "`fused` (`auto`, with batch norm and activation compiled together). `auto` uses CUDA graphs where possible.",
         "auto",
         group=DEVICES,
-        choices=("auto", "eager", "graph", "compile"),
+        choices=("auto", "eager", "graph", "compile", "fused"),
     )
     runs: Path = option("Folder of runs.", Path("runs"), group=RUNS, path="any", beside_resume=False)
     checkpoint_every: int = option(

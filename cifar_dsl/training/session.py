@@ -26,7 +26,7 @@ from cifar_dsl.training.artifacts import (
 from cifar_dsl.training.datasets import Dataset
 from cifar_dsl.training.device import Choice, is_memory_error
 from cifar_dsl.training.energy import start_meter
-from cifar_dsl.training.engines import choose_engine
+from cifar_dsl.training.engines import choose_working_engine
 from cifar_dsl.training.events import Listener, Note, TrainingEnded, TrainingStarted, ignore
 from cifar_dsl.training.images import Arrays, Splits, load_images, measure, normalization, whitening_of
 from cifar_dsl.training.input_transform import Whitening, digest_of
@@ -67,7 +67,8 @@ def train_runs(
     recipe = analysis.require_recipe()
     analysis.check_data(dataset.data_shape)
     check_artifacts(spec.name, analysis.graph, recipe, dataset, artifacts)
-    engine = choose_engine(options.engine, choice.device, recipe, partial(_note_failure, listener)).engine
+    failed, noted = partial(_note_failure, listener), lambda text: listener(Note(text))
+    engine = choose_working_engine(options.engine, choice.device, recipe, failed, noted).engine
     here = this_machine(choice, engine.name)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = print_spec(analysis.program.as_spec())

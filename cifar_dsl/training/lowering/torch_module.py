@@ -14,11 +14,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from cifar_dsl.analysis.reordering import pooled_first
+from cifar_dsl.analysis.reordering import fused_norms, pooled_first
 from cifar_dsl.analysis.wiring import Wiring
 from cifar_dsl.foundation.records import evolve, frozen
 from cifar_dsl.ir import Graph, Lowering, Node, Scope, Stage
-from cifar_dsl.training.lowering import chance_modules, modules, pattern_modules, training_modules, weight_modules
+from cifar_dsl.training.lowering import (
+    chance_modules,
+    fused_modules,
+    modules,
+    pattern_modules,
+    training_modules,
+    weight_modules,
+)
 from cifar_dsl.training.lowering.initialization import OF_WEIGHT, generator_of, initialize
 
 # By the key that an operation is lowered to.
@@ -116,9 +123,13 @@ def build_module(graph: Graph, name: str, seed: int) -> Network:
     return _built(_Builder(graph), name, seed)
 
 
-def build_training_module(graph: Graph, name: str, seed: int, device: torch.device) -> Network:
-    """As `build_module`, for training on a device, with layers that take less time there and have the same tensors."""
-    return _built(_Builder(graph, MODULES | training_modules.modules_for(device), pooled_first(graph)), name, seed)
+def build_training_module(graph: Graph, name: str, seed: int, device: torch.device, *, fuses: bool = False) -> Network:
+    """As `build_module`, for training on a device, with layers that take less time there and have the same tensors.
+
+    `fuses`: whether a batch norm and the activation behind it are compiled into one region.
+    """
+    targets = MODULES | training_modules.modules_for(device) | fused_modules.MODULES
+    return _built(_Builder(graph, targets, fused_norms(graph) if fuses else pooled_first(graph)), name, seed)
 
 
 def _built(builder: "_Builder", name: str, seed: int) -> Network:
