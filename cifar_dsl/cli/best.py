@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from cifar_dsl.cli import results
 from cifar_dsl.cli.compare import Contestant, open_data
 from cifar_dsl.cli.given import training_images
 from cifar_dsl.cli.jobs import Outcome, train_missing
-from cifar_dsl.cli.output import counted, note, print_result
+from cifar_dsl.cli.output import command_line, counted, note, print_result
 from cifar_dsl.cli.until_decided import Trained, declared, trained_of
 from cifar_dsl.cli.warnings import print_warnings
 from cifar_dsl.experiments.comparison.effects import Sample
@@ -250,7 +249,7 @@ def _measure(opened: "Opened", found: Found, target: Sequence[str], options: Swe
     print_result(f"test accuracy: {measured if sample.n else f'none{lost}'}")
     _write(found, spec, seeds, sample, options)
     sets = [word for override in spec.overrides for word in ("--set", override)]
-    note(f"train it with: cifar-dsl train {shlex.join([*target, *sets])}")
+    note(f"train it with: {command_line('train', *target, *sets)}")
     return outcome.exit_code
 
 

@@ -1,5 +1,6 @@
 """`cifar-dsl export`: a network as PyTorch source, as a file of torch.export or ONNX, or as a folder for the hub."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -141,4 +142,4 @@ def _export_folder(subject: Subject, place: Path, licence: str | None) -> None:
     note(f"checked: {comparison}")
     if licence is None:
         note("the card names no licence: choose one with --license, or add it to README.md")
-    note(f"to upload it: hf upload USER/{subject.name} {place}")
+    note(f"to upload it: hf upload USER/{subject.name} {shlex.quote(str(place))}")

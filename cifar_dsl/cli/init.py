@@ -7,7 +7,7 @@ import click
 from cifar_dsl.cli import arguments
 from cifar_dsl.cli.click_options import GroupedCommand
 from cifar_dsl.cli.confirmation import is_terminal
-from cifar_dsl.cli.output import ask, note, print_result, writing
+from cifar_dsl.cli.output import ask, command_line, note, print_result, writing
 from cifar_dsl.compiler.files import SpecReader
 from cifar_dsl.foundation.atomic import write_atomically
 from cifar_dsl.foundation.errors import UserError
@@ -92,7 +92,8 @@ def command(name: str | None, start: str | None) -> None:
     with writing(path, "create its folder, or choose another"):
         write_atomically(path, text.encode())
     print_result(str(path))
-    note(f"next: `cifar-dsl show {path}`, then `cifar-dsl train {path}`; without CIFAR-10, `--data shapes`")
+    show, train = (command_line(command, path) for command in ("show", "train"))
+    note(f"next: `{show}`, then `{train}`; without CIFAR-10, `--data shapes`")
 
 
 def _path(name: str) -> Path:
@@ -149,5 +150,5 @@ def _base(base: nodes.Base, file: Path, path: Path) -> str:
         return base.span.text
     raise UserError(
         f'{file} extends "{base.name}", a file in its own folder',
-        f"write the copy there: `cifar-dsl init {file.parent / path.stem} --from {file}`",
+        f"write the copy there: `{command_line('init', file.parent / path.stem, '--from', file)}`",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_dsl.cli.output import note, warn
+from cifar_dsl.cli.output import command_line, note, warn
 from cifar_dsl.compiler import analyze_text
 from cifar_dsl.foundation.errors import RunError
 from cifar_dsl.foundation.records import evolve
@@ -41,7 +41,7 @@ def longer(path: Path, overrides: "Sequence[str]", options: TrainOptions) -> "tu
     if path.suffix == PARTIAL or (partial_path(path).is_dir() and not (path / RESULT).exists()):
         raise RunError(
             f"the run {path} is not complete, and only a complete one is trained longer",
-            f"finish it first: cifar-dsl train --resume {path}",
+            f"finish it first: {command_line('train', '--resume', path)}",
         )
     run = open_run(path)
     record = run.record()
@@ -101,7 +101,7 @@ def shorter_runs(spec: "Spec", dataset: "Dataset", options: TrainOptions) -> Ite
             unit = "epoch" if most == 1 else "epochs"
             yield (
                 f"note    {found[most]} has trained this for {most:g} {unit}; to continue it instead: "
-                f"cifar-dsl train --resume {found[most]} --set {_SETTING}{epochs:g}"
+                + command_line("train", "--resume", found[most], "--set", f"{_SETTING}{epochs:g}")
             )
 
 

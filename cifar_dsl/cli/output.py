@@ -7,6 +7,7 @@ contain any character. A test refuses other ways to print.
 import errno
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,6 +194,11 @@ def wants_color(stream: TextIO | None) -> bool:
 def counted(number: int, noun: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def command_line(*words: object) -> str:
+    """The command `cifar-dsl` with these words, quoted for a shell, so that it can be pasted."""
+    return shlex.join(["cifar-dsl", *map(str, words)])
 
 
 def inert(text: str) -> str:

@@ -13,7 +13,7 @@ from cifar_dsl.cli.confirmation import is_terminal
 from cifar_dsl.cli.dry_run import dry_run_of, time_of
 from cifar_dsl.cli.given import Given
 from cifar_dsl.cli.longer import longer, shorter_runs
-from cifar_dsl.cli.output import note, print_json, print_result, warn, writing
+from cifar_dsl.cli.output import command_line, note, print_json, print_result, warn, writing
 from cifar_dsl.cli.warnings import print_chance, print_warnings
 from cifar_dsl.experiments.jobs import Job
 from cifar_dsl.foundation.atomic import check_writable
@@ -161,7 +161,8 @@ def _train(spec: "Spec", options: TrainOptions) -> int:
     runs = [run for run in found if run]
     code = max(_report_all(runs, as_json=options.as_json), outcome.exit_code)
     if code == 0 and runs and is_terminal() and not (options.quiet or options.as_json):
-        note(f"next: `cifar-dsl evaluate {runs[0].path}`, `cifar-dsl predict {runs[0].path} PICTURE`")
+        first = runs[0].path
+        note(f"next: `{command_line('evaluate', first)}`, `{command_line('predict', first, 'PICTURE')}`")
     return code
 
 

@@ -1,5 +1,8 @@
 """`cifar-dsl init`."""
 
+import re
+import shlex
+
 import pytest
 
 from cifar_dsl.compiler import analyze
@@ -16,6 +19,15 @@ def test_the_written_spec_has_no_faults_and_can_be_trained(cli, tmp_path):
     assert inspection.found.program.name.text == "mine"
     assert inspection.found.recipe is not None
     assert cli("fmt", "--check", "mine.arch").code == 0
+
+
+def test_commands_in_advice_can_be_pasted(cli, tmp_path):
+    (tmp_path / "my specs").mkdir()
+    outcome = cli("init", "my specs/mine")
+    assert outcome.code == 0
+    shown, trained = re.findall("`(cifar-dsl .*?)`", outcome.err)
+    assert shlex.split(shown) == ["cifar-dsl", "show", "my specs/mine.arch"]
+    assert shlex.split(trained) == ["cifar-dsl", "train", "my specs/mine.arch"]
 
 
 @pytest.mark.parametrize("start", ["resnet18", "resnet34", "residual", "airbench94", "swin_t_224"])
