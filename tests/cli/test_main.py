@@ -178,7 +178,7 @@ def test_check_starts_with_few_imports(tiny):
     done = subprocess.run([sys.executable, "-c", code, tiny], capture_output=True, text=True, check=True)
     count, _, heavy = done.stdout.splitlines()[-1].partition(" ")
     assert heavy == "[]"
-    assert int(count) <= 170
+    assert int(count) <= 175
 
 
 @pytest.mark.parametrize("command", ["check", "show"])
