@@ -416,8 +416,8 @@ def float64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cifar_dsl.training.learner.build_training_module", in_float64)
 
 
-def in_float64(*arguments: object) -> nn.Module:
-    module = build_training_module(*arguments).double()
+def in_float64(*arguments: object, **options: object) -> nn.Module:
+    module = build_training_module(*arguments, **options).double()
     module.register_forward_pre_hook(lambda _, inputs: tuple(one.double() for one in inputs))
     return module
 

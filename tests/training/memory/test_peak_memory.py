@@ -123,6 +123,7 @@ def test_weights_in_half_precision_need_no_copies(weight_precision: str) -> None
     weights = weight_bytes(graph, trace, recipe, "cpu")
     gradients = sum(own.gradients for own in weights.nodes)
     expected = gradients + training_peak(graph, trace, 4, weights)
+    # 10 %: scratch memory of the operations isn't part of the estimate.
     assert peak_of_torch(graph, 4, recipe=recipe) == pytest.approx(expected, rel=0.1)
 
 
