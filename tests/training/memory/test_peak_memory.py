@@ -123,8 +123,8 @@ def test_weights_in_half_precision_need_no_copies(weight_precision: str) -> None
     weights = weight_bytes(graph, trace, recipe, "cpu")
     gradients = sum(own.gradients for own in weights.nodes)
     expected = gradients + training_peak(graph, trace, 4, weights)
-    # 10 %: scratch memory of the operations isn't part of the estimate.
-    assert peak_of_torch(graph, 4, recipe=recipe) == pytest.approx(expected, rel=0.1)
+    # Less than a copy of one matrix: kernels take scratch memory, and how much depends on the processor.
+    assert peak_of_torch(graph, 4, recipe=recipe) == pytest.approx(expected, rel=0, abs=2 * 256 * 256 - 1)
 
 
 def test_the_worked_example_of_the_module() -> None:
