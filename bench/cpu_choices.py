@@ -9,6 +9,7 @@ bench/cpu_training.py, and the best round is printed too. Exits with 1 if the cl
 Sides:
   ours                    the default
   memory given back       freed memory goes back to the system, as glibc does (docs/decisions/0020-freed-memory.md)
+  large tensors back      that of tensors of 32 MB and more does
   nothing overwritten     each layer's output has memory of its own
   activation first        activations run before the max pooling that follows them
   biases by oneDNN        a convolution's backward pass computes the gradient of the bias too (as always on AVX-512)
@@ -35,12 +36,12 @@ _SPECS = Path(__file__).parents[1] / "specs"
 _SIDES = (
     "ours",
     "memory given back",
+    "large tensors back",
     "nothing overwritten",
     "activation first",
     "biases by oneDNN",
     "pixel by pixel",
 )
-_BATCH = 64
 
 
 def main() -> int:
@@ -49,6 +50,8 @@ def main() -> int:
     parser.add_argument("specs", nargs="*", type=Path, default=[_SPECS / "baseline.arch", _SPECS / "residual.arch"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--side", choices=_SIDES, help=argparse.SUPPRESS)
@@ -59,10 +62,16 @@ def main() -> int:
     claims: dict[str, bool] = {}
     for spec in options.specs:
         shared = [__file__, str(spec), "--steps", str(options.steps), "--threads", str(options.threads)]
+        shared += ["--batch", str(options.batch), "--precision", options.precision]
         shared += ["--cpu-time"] * options.cpu_time
         sides = {name: Side([*shared, "--side", name], options.threads) for name in _SIDES}
         times = interleaved(sides, options.rounds, scale=1000 / options.steps)
-        report(f"a step of {spec.name}, batch {_BATCH}, {options.threads} threads", times, "ms", reference="ours")
+        report(
+            f"a step of {spec.name} in {options.precision}, batch {options.batch}, {options.threads} threads",
+            times,
+            "ms",
+            reference="ours",
+        )
         print()
         ours = statistics.median(times["ours"])
         for name in _SIDES[1:]:
@@ -75,9 +84,9 @@ def _serve(options: argparse.Namespace) -> None:
     from loops import ours
 
     torch.set_num_threads(options.threads)
-    (spec,), images = options.specs, options.steps * _BATCH
+    (spec,), images = options.specs, options.steps * options.batch
     with _without(options.side):
-        run = ours(spec, images, _BATCH, torch.device("cpu"))
+        run = ours(spec, images, options.batch, torch.device("cpu"), f"train.precision={options.precision}")
         serve(partial(_cpu_time, run) if options.cpu_time else run)
 
 
@@ -91,6 +100,8 @@ def _without(side: str) -> AbstractContextManager[object]:
     match side:
         case "memory given back":
             return mock.patch("cifar_dsl.training.learner.keep_freed_memory", return_value=None)
+        case "large tensors back":
+            return mock.patch("cifar_dsl.training.malloc_tuning.has_room", return_value=False)
         case "nothing overwritten":
             return mock.patch("cifar_dsl.analysis.wiring.overwriting", return_value=frozenset())
         case "activation first":

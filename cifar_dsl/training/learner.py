@@ -7,6 +7,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from cifar_dsl.analysis import estimate
 from cifar_dsl.analysis.work import step_macs, work_share
 from cifar_dsl.foundation.records import define, field
 from cifar_dsl.ir import Graph, Lowering, Recipe, TrainedOutput, trained_outputs
@@ -109,7 +110,7 @@ class Learner:
 
     def __attrs_post_init__(self) -> None:
         device = self.device
-        keep_freed_memory(device)
+        keep_freed_memory(device, self._estimated_bytes)
         fuses = self.engine.fuses and why_not_fused(device) is None
         self.module = build_training_module(self.graph, self.name, self.seed, device, fuses=fuses)
         self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -149,6 +150,13 @@ class Learner:
             raise ValueError("a recipe that distills needs a teacher")
         self._lesson = Lesson(self.recipe, self.outputs, self._objective.reduction) if self.teacher else None
         self.exit_sums = ExitSums(self.outputs[1:], device)
+
+    def _estimated_bytes(self) -> int:
+        """The memory that the training is estimated to take, without that of test images."""
+        teacher = self.teacher.graph if self.teacher else None
+        share = self.selection.share if self.selection else 1.0
+        parts = estimate(self.graph, self.recipe, len(self.images), self.device.type, teacher, share)
+        return parts["total"]
 
     @torch.no_grad()
     def _copy_start(self) -> None:
