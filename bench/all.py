@@ -43,6 +43,7 @@ _BENCHMARKS = (
     Benchmark("cpu_training", ("--rounds", "1", "--steps", "2")),
     Benchmark("airbench", ("--rounds", "1", "--steps", "1", "--batch", "100")),
     Benchmark("cpu_choices", ("--rounds", "1", "--steps", "2")),
+    Benchmark("cpu_floor", ("--rounds", "1", "--steps", "2")),
     Benchmark("processes", ("--rounds", "1", "--images", "640")),
     Benchmark("augmentation", ("--rounds", "1")),
     Benchmark("waiting", ("--rounds", "1", "--steps", "2")),
