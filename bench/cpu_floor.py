@@ -5,7 +5,8 @@
 
 Each convolution and dense layer of the spec runs alone, with its shapes: forward, and the gradients that a step takes.
 The sum of the shortest times is a floor for every loop that calls these kernels, since alone they find their inputs in
-the cache. Layers of other kinds that multiply matrices, such as attention, aren't counted. A step is that of the loop behind `cifar-dsl train`; the two are interleaved, and the best rounds count.
+the cache. Layers of other kinds that multiply matrices, such as attention, aren't counted. A step is that of the loop
+behind `cifar-dsl train`; the two are interleaved, and the best rounds count.
 
 Claim: the kernels' floor is at least half of a step. Exits with 1 if it isn't.
 """
