@@ -1,5 +1,6 @@
 """Arguments and options for specs and runs, shared by several commands."""
 
+import shlex
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
@@ -11,6 +12,7 @@ from cifar_dsl.cli.click_options import Decorator, GroupedOption
 from cifar_dsl.cli.output import warn
 from cifar_dsl.cli.spec_paths import missing
 from cifar_dsl.foundation.resources import located, shipped_specs
+from cifar_dsl.foundation.text import natural_order
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -22,6 +24,8 @@ _SETTINGS = {
     "batch": ("train.batch", "N"),
     "lr": ("train.optimizer.lr", "RATE"),
 }
+_ANY_SPEC = "Name a file, such as mine.arch, or a shipped spec, such as resnet18"
+_LISTED = 4  # specs of a folder that an error names
 _TARGET = "What to train"  # training.options.TARGET, too slow for `check` to import
 
 overrides: Decorator = click.option(
@@ -127,15 +131,28 @@ def spec_file(name: str | Path) -> Path:
     return path
 
 
+def _instead_of_folder(folder: Path, command: str) -> str:
+    """What to write in place of a folder, where a command takes one spec."""
+    specs = sorted((path for path in folder.glob("*.arch") if path.is_file()), key=natural_order)
+    if not specs:
+        return f"'{folder}' is a folder without specs. {_ANY_SPEC}."
+    named = ", ".join(map(str, specs[:_LISTED])) + (", ..." if len(specs) > _LISTED else "")
+    whole = f" `cifar-dsl compare {shlex.quote(str(folder))}` trains all of them." if command == "train" else ""
+    return f"'{folder}' is a folder. Name one of its specs: {named}.{whole}"
+
+
 class _SpecFile(click.Path):
     """An existing file, or the name of a shipped spec; the error for neither suggests the nearest name."""
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
         run = ", or a run, which `cifar-dsl runs` lists" if "RUN" in (param.metavar or "") else ""
-        return f"Name a file, such as mine.arch, or a shipped spec, such as resnet18{run}."
+        return f"{_ANY_SPEC}{run}."
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(spec_file(value), param, ctx)
+        path = spec_file(value)
+        if not self.dir_okay and Path(path).is_dir():
+            self.fail(_instead_of_folder(Path(path), (ctx and ctx.info_name) or ""), param, ctx)
+        return super().convert(path, param, ctx)
 
 
 class _Run(click.Path):

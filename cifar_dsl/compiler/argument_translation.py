@@ -270,6 +270,8 @@ def unfit(info: ArgumentInfo, given: nodes.Argument, found: Bound, callee: str) 
     if isinstance(found, Symbol):
         if found in LAYERS and callee in LAYERS:
             return stage_after(given)
+        if not given.keyword and (named := _named(given, found, callee)):
+            return named
         near = nearest(found, kind.symbols())
         return _written(given, node.span, near, Advice.to_write(node.span, near)) if near else None
     if isinstance(found, int) and not isinstance(found, bool) and found in {0, 1} and _accepts(kind, value=True):
@@ -286,6 +288,16 @@ def unfit(info: ArgumentInfo, given: nodes.Argument, found: Bound, callee: str) 
     ):
         return _value(given, f"{found / 100:g}")
     return None
+
+
+def _named(given: nodes.Argument, word: Symbol, callee: str) -> Change | None:
+    """The change that passes a word by name, if it is the word of exactly one argument of the layer `callee`."""
+    infos = arguments_of(LAYERS[callee]) if callee in LAYERS else ()
+    names = [info.name for info in infos if word in info.kind.symbols()]
+    if len(names) != 1:
+        return None
+    text = f"{names[0]}={word}"
+    return _written(given, given.value.span, text, Advice.to_write(given.value.span, text))
 
 
 def _accepts(kind: Kind, value: Value) -> bool:

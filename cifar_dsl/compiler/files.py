@@ -111,7 +111,7 @@ def _too_large(what: str, limit: str, label: Label | None) -> SpecError:
 
 def _missing(path: Path, label: Label | None) -> SpecError:
     stems = [file.stem for file in path.parent.glob("*.arch")] if path.parent.is_dir() else []
-    near = nearest(path.stem, stems)
+    near = path.stem if path.stem in stems and path.suffix != ".arch" else nearest(path.stem, stems)
     names = [f"{stem}.arch" for stem in stems]
     help_text = [f"did you mean `{near}.arch`?" if near else f"specs in {path.parent}: {_listed(names)}"]
     shipped = shipped_specs()

@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 from helpers.specs import TRAIN, text_of
 
@@ -141,3 +143,26 @@ def test_every_invalid_override_is_reported() -> None:
         overridden("haed=1", "train.batch.x=1", "=")
     assert len(caught.value.diagnostics) == 3
     assert {d.label.span.source.name for d in caught.value.diagnostics if d.label} == {"--set"}
+
+
+@pytest.mark.parametrize(
+    ("text", "advised"),
+    [
+        ("train.lr=0.1", "train.optimizer.lr=0.1"),
+        ("train.bach=3", "train.batch=3"),
+        ("train.optimizer=adm(lr=0.1)", "train.optimizer=adam(lr=0.1)"),
+        ("train.mixup=0.2", "train.augment=mixup(0.2)"),
+    ],
+)
+def test_advice_is_an_override_that_works(text: str, advised: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        overridden(text)
+    (help_text,) = caught.value.diagnostics[0].help
+    assert help_text == f"write `--set {shlex.quote(advised)}`"
+    assert overridden(advised).recipe
+
+
+def test_advice_without_a_fix_stays_as_it_is() -> None:
+    with pytest.raises(SpecError) as caught:
+        overridden("hed=3")
+    assert caught.value.diagnostics[0].help[0] == "did you mean `head`?"

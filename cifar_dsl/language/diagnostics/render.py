@@ -28,7 +28,8 @@ def render_full(diagnostic: Diagnostic, *, color: bool = False, encoding: str = 
         primary = diagnostic.label if i == 0 else None
         first = primary.span if primary else group[0].span
         arrow = style.dim(f"{margin}{'-->' if i == 0 else ':::'}")
-        lines.append(f"{arrow} {style.shown(name)}:{first.line}:{first.column}")
+        place = "" if first.source.is_override else f":{first.line}:{first.column}"  # the user typed one line of it
+        lines.append(f"{arrow} {style.shown(name)}{place}")
         lines.append(style.dim(f"{margin} |"))
         lines.extend(_excerpt(group, primary, width, style))
         lines.append(style.dim(f"{margin} |"))

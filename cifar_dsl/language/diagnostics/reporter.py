@@ -1,5 +1,7 @@
 """`Reporter.error`, the only way in which the compiler reports an error."""
 
+import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -192,4 +194,21 @@ class Reporter:
 
 
 def _advice(place: Span, meant: str | Advice) -> Advice:
-    return Advice.to_write(place, meant) if isinstance(meant, str) else meant
+    advice = Advice.to_write(place, meant) if isinstance(meant, str) else meant
+    if not (place.source.is_override and advice.fixes):
+        return advice
+    fixed = _fixed_override(place.source, advice.fixes[0])
+    return Advice(f"write `{place.source.name} {shlex.quote(fixed)}`", advice.fixes) if fixed else advice
+
+
+def _fixed_override(source: Source, fix: Fix) -> str:
+    """The text of an override after a fix; "" if the fix changes another text or writes more than an override holds."""
+    text = source.text
+    for edit in sorted(fix.edits, key=lambda edit: edit.span.start, reverse=True):
+        if edit.span.source is not source:
+            return ""
+        text = text[: edit.span.start] + edit.replacement + text[edit.span.end :]
+    text = re.sub(r"^([\w.]+) +(?=[^=])", r"\1=", text)  # as a setting of `train`, a fix writes no `=` ...
+    if source.text.startswith("train.") and not text.startswith("train."):  # ... and no `train`
+        text = f"train.{text}"
+    return "" if "\n" in text or "=" not in text else text

@@ -294,6 +294,12 @@ HABITS = (
         r"\g<head> \g<name>(\g<arguments>)",
     ),
     _habit(
+        "an optimizer has a name",
+        r"^(?P<head> optimizer)~(?:lr|learning_rate) = (?P<value>[\w.+-]+)",
+        r"\g<head> adam(lr=\g<value>)",
+        is_safe=False,
+    ),
+    _habit(
         "arguments are enclosed in parentheses",
         r"^(?P<head> NAME~NAME) = (?P<value>[\w.+-]+)",
         r"\g<head>(\g<value>)",

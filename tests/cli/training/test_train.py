@@ -312,9 +312,10 @@ def test_control_characters_of_a_file_never_reach_the_terminal(cli, tiny, make_p
         (("tiny.arch", "--dry-run", "--device", "cuda:x"), 2, "'cuda:x' is not a device; use auto, cpu, cuda"),
         (("tiny.arch", "--seed", "-1"), 2, "--seed"),
         (("tiny.arch", "--threads", "0"), 2, "--threads"),
-        (("tiny.arch", "--set", "train.bach=1"), 1, "--> --set:1:"),
-        (("tiny.arch", "--set", "nonsense"), 1, "--> --set:1:"),
-        ((".",), 2, "is a directory"),
+        (("tiny.arch", "--set", "train.bach=1"), 1, "--> --set\n"),
+        (("tiny.arch", "--set", "nonsense"), 1, "--> --set\n"),
+        ((".",), 2, "'.' is a folder. Name one of its specs: tiny.arch. `cifar-dsl compare .` trains all of them."),
+        (("/",), 2, "'/' is a folder without specs. Name a file, such as mine.arch, or a shipped spec"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
