@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +105,7 @@ def _load(
 ) -> list[Contestant]:
     """The specs that can be trained, for the chosen dataset; prints the errors of the others, which become `left_out`.
 
-    Of specs with one name and one fingerprint, only the first is kept. Raises UserError if specs of one name differ.
+    Of specs with one name and one fingerprint, only the first is kept. Raises UserError if names don't tell them apart.
     """
     given = Given.of(options)
     loaded: list[tuple[Path, Spec]] = []
@@ -125,29 +126,43 @@ def _load(
         else:
             loaded.append((item.path, spec))
     given.check_used(spec for _, spec in loaded)
-    return [Contestant(spec, spec.name, spec.changes) for spec in _distinct(loaded)]
+    return _distinct(loaded, options)
 
 
 def _omission(path: Path, reason: str) -> Omission:
     return Omission(f"{path}: {reason}", path.parent)
 
 
-def _distinct(loaded: "Sequence[tuple[Path, Spec]]") -> "list[Spec]":
-    """The specs without repeats. Raises UserError if specs of one name differ: tables couldn't tell them apart."""
+def _distinct(loaded: "Sequence[tuple[Path, Spec]]", options: CompareOptions) -> list[Contestant]:
+    """The specs without repeats. Different specs of one name have those of their files.
+
+    Raises UserError if these don't tell them apart either.
+    """
     named: dict[str, dict[str, tuple[Path, Spec]]] = {}  # by name, then by fingerprint
     for path, spec in loaded:
         named.setdefault(spec.name, {}).setdefault(spec.fingerprint, (path, spec))
     ambiguous = {name: [path for path, _ in found.values()] for name, found in named.items() if len(found) > 1}
-    if ambiguous:
+    used = Counter(
+        path.stem if name in ambiguous else name for name, found in named.items() for path, _ in found.values()
+    )
+    if any(used[path.stem] > 1 for paths in ambiguous.values() for path in paths):
         raise UserError(
             "; ".join(
                 f"different specs are named `{name}`: {', '.join(map(str, paths))}" for name, paths in ambiguous.items()
             ),
             "give each spec a name of its own in its first line, such as "
             + ", ".join(f"`arch {path.stem}` in {path}" for path in next(iter(ambiguous.values()))[:2]),
-            reason="tables, charts and --baseline identify a spec by its name",
+            "or give each file a name of its own",
+            reason="tables, charts and --baseline identify a spec by its name, or else by that of its file",
         )
-    return [spec for found in named.values() for _, spec in found.values()]
+    if ambiguous and not options.quiet:
+        for name, paths in ambiguous.items():
+            note(f"{len(paths)} different specs are named `{name}`; here each has the name of its file")
+    return [
+        Contestant(spec, path.stem if name in ambiguous else name, spec.changes)
+        for name, found in named.items()
+        for path, spec in found.values()
+    ]
 
 
 def _why(error: SpecError | RunError) -> str:

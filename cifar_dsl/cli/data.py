@@ -79,11 +79,18 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
     return sides[-1], sides[0]
 
 
-def _share(_context: click.Context, _parameter: click.Parameter, share: float | None) -> float | None:
-    """A share other than NaN, which is outside of no range of click."""
-    if share is not None and math.isnan(share):
-        raise click.BadParameter("nan is not in the range 0<x<1.")
-    return share
+def _share(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    """`0.2`, or `20%`."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if 0 < share < 1:
+        return share
+    percent = share if 1 < share < 100 and not text.endswith("%") else 20.0
+    raise click.BadParameter(f"{text} is not a share between 0 and 1, such as {percent:g}% or {percent / 100:g}.")
 
 
 @command.command(name="import")
@@ -103,11 +110,13 @@ def _share(_context: click.Context, _parameter: click.Parameter, share: float | 
 @click.option("--grey", is_flag=True, help="Convert images to one channel.")
 @click.option(
     "--split",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
     callback=_share,
-    help="Import PATH/<class>/, and use this share of each class as the test images.",
+    help="Import PATH/<class>/, and use this share of each class, such as 0.2 or 20%, as the test images.",
 )
-@click.option("--replace", is_flag=True, help="Replace a stored dataset of the same name that has other images.")
+@click.option(
+    "--replace", is_flag=True, help="Replace a stored dataset of the same name, or a file, that has other images."
+)
 @with_option(RunOptions, "data_dir")
 def import_(
     path: Path,
@@ -146,6 +155,8 @@ def import_(
     target = file or cache_path(dataset.name, data_dir)
     if file is None:
         _check_identity(dataset, target, own, replace=replace)
+    elif not replace:
+        _check_unused(dataset, target)
     save_npz(dataset, target, *elsewhere)
     use = f"--data npz:{file}" if file else f"--data {dataset.name}"
     print_result(
@@ -214,6 +225,24 @@ def _check_identity(dataset: "Dataset", path: Path, own: str, *, replace: bool) 
             f"write the dataset to a file: {own}",
             "or replace the stored one with --replace",
             reason=f"`--data {dataset.name}` would mean a different dataset from then on",
+        )
+
+
+def _check_unused(dataset: "Dataset", path: Path) -> None:
+    """Check that `path` holds nothing, or what an earlier import of the same images wrote. Raises DataError."""
+    from cifar_dsl.foundation.errors import DataError
+    from cifar_dsl.training.datasets.store import load_npz
+
+    if not path.exists():
+        return
+    try:
+        earlier = load_npz(path).origin
+    except DataError:
+        earlier = ""
+    if earlier.split(",")[0] != dataset.origin.split(",")[0]:
+        raise DataError(
+            f"{path} already exists, with other content",
+            "choose another file with --to, or replace this one with --replace",
         )
 
 

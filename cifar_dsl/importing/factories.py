@@ -1,12 +1,16 @@
 """Modules of files in Python: importing one runs the code of the file."""
 
+import ast
 import importlib.util
+import inspect
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifar_dsl.foundation.errors import UserError
+from cifar_dsl.foundation.text import shortened
+from cifar_dsl.language.diagnostics import nearest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,9 +35,16 @@ def made_by(path: Path, name: str) -> "nn.Module":
     """Run a file, then call the function or class of this name in it. Raises UserError."""
     from torch import nn
 
-    factory = getattr(_run(path), name, None)
+    module = _run(path)
+    factory = getattr(module, name, None)
     if factory is None:
-        raise UserError(f"{path} defines no `{name}`")
+        tree = ast.parse(inspect.getsource(module))
+        defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        near = nearest(name, defined)
+        advice = (
+            f"did you mean `{path}:{near}`?" if near else f"it defines {shortened([f'`{one}`' for one in defined])}"
+        )
+        raise UserError(f"{path} defines no `{name}`", *([advice] if defined else []))
     if isinstance(factory, nn.Module):
         return factory
     try:

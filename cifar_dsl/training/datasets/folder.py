@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import shlex
 import struct
 import warnings
 import zlib
@@ -290,7 +291,10 @@ def _layout_advice(directory: Path, split: str) -> tuple[str, ...]:
         _class_files(unsplit)
     except (DataError, OSError):
         return (_LAYOUT,)
-    return _LAYOUT, f"or test on a share of each class: `cifar-dsl data import {unsplit} --split 0.2`"
+    command = shlex.join(
+        ["cifar-dsl", "data", "import", str(unsplit), "--split", "0.2", "--to", f"{directory.name}.npz"]
+    )
+    return _LAYOUT, f"or test on a share of each class: `{command}`"
 
 
 def _loose(folder: Path) -> tuple[str, ...]:

@@ -105,7 +105,8 @@ def test_spec_and_weights_are_written(cli, file, tmp_path, name):
         ("leaving", "raises SystemExit: 3"),
         ("Odd", "fft_fft2"),
         ("Fails", "ValueError: no such thing"),
-        ("nothing", "defines no `nothing`"),
+        ("Countin", "defines no `Countin`\n  = help: did you mean"),
+        ("nothing", "it defines `Tiny`, `Branching`"),
         ("number", "makes no torch.nn.Module"),
     ],
 )

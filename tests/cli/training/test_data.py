@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from cifar_dsl.training.datasets.catalogue import PUBLISHED
 from cifar_dsl.training.datasets.cifar import CIFAR10_CLASSES, CIFAR100_CLASSES
 from cifar_dsl.training.datasets.folder import find_tree, import_tree
 from cifar_dsl.training.datasets.idx import MNIST
+from cifar_dsl.training.datasets.store import load_npz
 
 
 @pytest.fixture
@@ -91,11 +93,47 @@ def test_a_wrong_size_is_refused(cli, tree, size):
     assert "WIDTHxHEIGHT" in outcome.err
 
 
-@pytest.mark.parametrize("share", ["nan", "0", "1", "inf", "-0.5"])
-def test_a_wrong_share_is_refused(cli, tree, share):
+@pytest.mark.parametrize(
+    ("share", "meant"),
+    [
+        ("nan", "20% or 0.2"),
+        ("0", "20% or 0.2"),
+        ("1", "20% or 0.2"),
+        ("inf", "20% or 0.2"),
+        ("-0.5", "20% or 0.2"),
+        ("150%", "20% or 0.2"),
+        ("some", "20% or 0.2"),
+        ("30", "30% or 0.3"),
+        ("12.5", "12.5% or 0.125"),
+    ],
+)
+def test_a_wrong_share_is_refused(cli, tree, share, meant):
     outcome = cli("data", "import", tree / "train", "--to", "own.npz", f"--split={share}")
     assert outcome.code == 2
-    assert "is not in the range 0<x<1" in outcome.err
+    assert f"{share} is not a share between 0 and 1, such as {meant}.\n" in outcome.err
+
+
+def test_a_share_may_be_a_percentage(cli, tree):
+    for share, file in (("0.4", "number.npz"), ("40%", "percentage.npz")):
+        assert cli("data", "import", tree / "train", "--to", file, "--split", share).code == 0
+    assert load_npz(Path("number.npz")).digest == load_npz(Path("percentage.npz")).digest
+
+
+def test_a_file_with_other_content_is_replaced_only_on_request(cli, tree):
+    def imported(folder, file, *options):
+        return cli("data", "import", tree / folder, "--to", file, "--split", "0.4", *options)
+
+    Path("notes.txt").write_text("keep me")
+    assert [imported("train", "own.npz", *options).code for options in ((), (), ("--grey",))] == [0, 0, 0]
+    (tree / "train").rename(tree / "others")
+    for file in ("own.npz", "notes.txt"):
+        before = Path(file).read_bytes()
+        refused = imported("others", file)
+        assert refused.code == 1
+        assert f"error: {file} already exists, with other content\n" in refused.err
+        assert Path(file).read_bytes() == before
+        assert imported("others", file, "--replace").code == 0
+        assert Path(file).read_bytes() != before
 
 
 @pytest.mark.parametrize("options", [("--grey",), ("--resize", "8")])
@@ -148,9 +186,9 @@ def test_the_advice_about_a_missing_split_works(cli, tree, lacks):
         shutil.rmtree(tree / "test")
     outcome = cli("data", "import", tree if lacks == "test" else tree / "train", "--to", "own.npz")
     assert outcome.code == 1
-    command = re.search(r"`cifar-dsl (data import .* --split 0\.2)`", outcome.err)
+    command = re.search(r"`cifar-dsl (data import .* --split 0\.2 --to \w+\.npz)`", outcome.err)
     assert command, outcome.err
-    assert cli(*command.group(1).replace("0.2", "0.4").split(), "--to", "own.npz").code == 0  # 0.2 of 3 is less than 1
+    assert cli(*command.group(1).replace("0.2", "0.4").split()).code == 0  # 0.2 of 3 is less than 1
 
 
 def test_fetched_files_of_mnist_become_the_dataset(cli, tmp_path, monkeypatch):

@@ -279,6 +279,17 @@ def test_different_specs_of_one_name_are_refused(cli, make_spec, tiny, pictures,
     assert list(table(same)) == ["x", "tiny"]
 
 
+def test_different_specs_of_one_name_are_told_apart_by_their_files(cli, make_spec, tiny, pictures, tmp_path):
+    for student, epochs in (("ada", 3), ("bob", 4)):
+        make_spec(student, f'arch net extends "tiny.arch"\ntrain {{ epochs {epochs} }}\n')
+    options = ("--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1)
+    outcome = cli("compare", "ada.arch", "bob.arch", "tiny.arch", *options, "--baseline", "bob")
+    assert outcome.code == 0
+    assert "2 different specs are named `net`; here each has the name of its file" in outcome.err
+    assert list(table(outcome)) == ["bob", "ada", "tiny"]
+    assert {path.name.partition("-")[0] for path in tmp_path.glob("runs/*-*")} == {"net", "tiny"}
+
+
 def test_a_spec_keeps_its_name_when_another_appears(cli, make_spec, tiny, pictures, tmp_path):
     """The name is that of the first line, whatever the file is called and whichever specs are compared with it."""
     options = ("--data", f"npz:{pictures}", "--device", "cpu", "--jobs", 1)
