@@ -256,11 +256,13 @@ def overlay(comparison: Comparison) -> Markup | None:
         kind = series(number)
         parts.append(element("polyline", points=_points(x, y, means[row.name]), class_=f"series {kind}"))
         end, place = (x(ends[row.name][0]), y(ends[row.name][1])), places[names.index(row.name)]
-        parts.append(element("path", d=f"M{end[0]:.1f} {end[1]:.1f}L{right + 10} {place:.1f}", class_=f"leader {kind}"))
-        parts.append(text(right + 14, place + 4, fitted(row.name, 130, _SMALL), f"series-name {kind}"))
+        parts.append(
+            element("path", d=f"M{end[0]:.1f} {end[1]:.1f}H{right + 4}L{right + 20} {place:.1f}", class_="leader")
+        )
+        parts.append(text(right + 24, place + 4, fitted(row.name, 130, _SMALL), f"series-name {kind}"))
     spoken = "; ".join(f"{name} {points(ends[name][1])} %" for name in names)
     return chart(
-        850,
+        860,
         bottom + 40,
         "Test accuracy by epoch of all specs",
         f"After the last epoch: {spoken}",
@@ -287,14 +289,21 @@ def _epoch_ticks(first: int, last: int) -> tuple[float, ...]:
 
 
 def _apart(places: Sequence[float], distance: float, low: float, high: float) -> list[float]:
-    """Places in ascending order, moved as far apart as `distance` where there is room, within `low` and `high`."""
-    moved: list[float] = []
-    for place in places:
-        moved.append(max(place, moved[-1] + distance if moved else low))
-    for number in reversed(range(len(moved))):
-        limit = moved[number + 1] - distance if number + 1 < len(moved) else high
-        moved[number] = min(moved[number], limit)
-    return moved
+    """Places in ascending order, moved apart by `distance`, as little as possible, within `low` and `high`.
+
+    Neighbours that collide become a block around the mean of their places (pool adjacent violators, the least sum of
+    squared moves). Without room for all, the last ones are beyond `high`.
+    """
+    blocks: list[tuple[float, int]] = []  # the mean of places less the distances before them, and how many
+    for number, place in enumerate(places):
+        mean, count = place - number * distance, 1
+        while blocks and blocks[-1][0] > mean:
+            before, size = blocks.pop()
+            mean, count = (before * size + mean * count) / (size + count), size + count
+        blocks.append((mean, count))
+    starts = [mean for mean, count in blocks for _ in range(count)]
+    most = high - (len(places) - 1) * distance
+    return [max(low, min(start, most)) + number * distance for number, start in enumerate(starts)]
 
 
 def class_gains(row: Row, images: SpecImages) -> Markup | None:
