@@ -152,6 +152,10 @@ class _SpecFile(click.Path):
         path = spec_file(value)
         if not self.dir_okay and Path(path).is_dir():
             self.fail(_instead_of_folder(Path(path), (ctx and ctx.info_name) or ""), param, ctx)
+        if path.suffix == ".py":
+            self.fail(
+                f"'{path}' is Python. `cifar-dsl import {path}:NAME` writes the spec of a network in it.", param, ctx
+            )
         return super().convert(path, param, ctx)
 
 

@@ -136,4 +136,12 @@ def missing(path: Path, *, may_be_shipped: bool = True) -> str:
     meant = meant_by(path)
     is_bare = may_be_shipped and path.parent == Path() and not path.suffix
     advice = f" Did you mean {meant}?" if meant and (may_be_shipped or meant.suffix) else ""
+    if (
+        not advice
+        and may_be_shipped
+        and path.parent == Path()
+        and path.suffix in {"", ".arch"}
+        and path.stem.isidentifier()
+    ):
+        advice = f" `cifar-dsl init {path.stem}` writes one to begin with."
     return visible(f"There is no file {'or shipped spec ' if is_bare else ''}{path}.{advice}")

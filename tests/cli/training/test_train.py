@@ -315,11 +315,14 @@ def test_control_characters_of_a_file_never_reach_the_terminal(cli, tiny, make_p
         (("tiny.arch", "--set", "train.bach=1"), 1, "--> --set\n"),
         (("tiny.arch", "--set", "nonsense"), 1, "--> --set\n"),
         ((".",), 2, "'.' is a folder. Name one of its specs: tiny.arch. `cifar-dsl compare .` trains all of them."),
+        (("model.arch",), 2, "There is no file model.arch. `cifar-dsl init model` writes one to begin with.\n"),
+        (("net.py",), 2, "'net.py' is Python. `cifar-dsl import net.py:NAME` writes the spec of a network in it.\n"),
         (("/",), 2, "'/' is a folder without specs. Name a file, such as mine.arch, or a shipped spec"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_errors_go_to_stderr_and_leave_no_files(cli, tiny, tmp_path, arguments, code, expected):
+    (tmp_path / "net.py").write_text("import torch\n")
     outcome = cli("train", *arguments)
     assert (outcome.code, outcome.out) == (code, "")
     assert expected in outcome.err
