@@ -321,6 +321,11 @@ HABITS = (
     # stages
     _habit("the branches of a join are enclosed in braces", r"\b(?P<join>add|concat|mul) (?P<open>[(\[{])", body=_join),
     _habit("`=` follows the name of an argument", r"(?P<name>[(,] NAME) : (?=[\w.\"\[])", r"\g<name>="),
+    _habit(
+        "shares are numbers from 0 to 1",
+        r"(?P<head>[(,=] )(?P<percent>\d+(?:\.\d+)?) %(?= [,)])",
+        lambda match: f"{match['head']}{float(match['percent']) / 100:g}",
+    ),
     _habit("`group` is a keyword", r"\bgroup(?= =)", "groups"),
     _habit("the last stage is the result", r"\breturn~"),
     _habit("the keyword is `else if`", r"\b(?:elif|elseif|elsif)\b", "else if"),
