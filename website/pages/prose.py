@@ -18,7 +18,7 @@ PLACES = {
     "studies/activations/README.md": "studies/activations.md",
     "studies/group_norm/README.md": "studies/group_norm.md",
 }
-_FILES = ("docs/results/eight-specs/*", "docs/pictures/*")
+_FILES = ("docs/results/eight-specs/*", "docs/pictures/*", "studies/*/results/*/*")
 _FILES_ELSEWHERE = {"editors/vscode/media/preview.png": "pictures/vscode.png"}
 _REPORTS_ON_THE_REPOSITORY = re.compile(r"^.*\(\.\./\.\./actions/.*\n", re.MULTILINE)  # badges
 _DECISION = re.compile(r"^# (?:(\d+)\. )?(.*)$", re.MULTILINE)
@@ -40,7 +40,8 @@ def files() -> Iterator[File]:
     for pattern in _FILES:
         for path in filter(Path.is_file, sorted(ROOT.glob(pattern))):  # the runs lie in a folder beside their report
             source = PurePosixPath(path.relative_to(ROOT).as_posix())
-            yield File(source.relative_to("docs"), path.read_bytes(), source)
+            place = source.relative_to("docs") if source.parts[0] == "docs" else source
+            yield File(place, path.read_bytes(), source)
     for named, place in _FILES_ELSEWHERE.items():
         yield File(PurePosixPath(place), (ROOT / named).read_bytes(), PurePosixPath(named))
 
