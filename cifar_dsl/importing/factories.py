@@ -2,7 +2,7 @@
 
 import ast
 import importlib.util
-import inspect
+import linecache
 import re
 import sys
 from pathlib import Path
@@ -35,10 +35,9 @@ def made_by(path: Path, name: str) -> "nn.Module":
     """Run a file, then call the function or class of this name in it. Raises UserError."""
     from torch import nn
 
-    module = _run(path)
-    factory = getattr(module, name, None)
+    factory = getattr(_run(path), name, None)
     if factory is None:
-        tree = ast.parse(inspect.getsource(module))
+        tree = ast.parse("".join(linecache.getlines(str(path))))
         defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         near = nearest(name, defined)
         advice = (

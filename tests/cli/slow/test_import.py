@@ -118,6 +118,12 @@ def test_what_cannot_be_imported_is_named_and_leaves_no_file(cli, file, tmp_path
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["networks.py"]
 
 
+def test_a_file_that_defines_nothing_says_so(cli, tmp_path):
+    (tmp_path / "empty.py").write_text("")
+    result = cli("import", "empty.py:Net", "--yes")
+    assert (result.code, "error: empty.py defines no `Net`" in result.err) == (1, True)
+
+
 def test_another_size_of_image_is_an_error(cli, file, tmp_path):
     result = cli("import", f"{file}:Tiny", "--input", "1x32x32", "-o", tmp_path / "out.arch", "--yes")
     assert result.code == 1
