@@ -17,6 +17,13 @@ from cifar_dsl.language.diagnostics import Diagnostic, SpecError
 from cifar_dsl.training.options import TARGET, SweepOptions, target_words
 
 
+class _Values(click.types.StringParamType):
+    """The values of a param or setting."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        return "Name what varies, such as --set train.optimizer.lr=1e-3,3e-4 or --set 'head=[64],[512]'"
+
+
 @click.command(
     name="sweep",
     cls=GroupedCommand,
@@ -34,6 +41,7 @@ from cifar_dsl.training.options import TARGET, SweepOptions, target_words
 @click.option(
     "--set",
     "axes",
+    type=_Values(),
     cls=GroupedOption,
     group=TARGET,
     multiple=True,

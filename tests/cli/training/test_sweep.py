@@ -114,6 +114,12 @@ def test_a_dry_run_downloads_nothing_and_takes_other_data(cli, make_spec, tmp_pa
     assert not (tmp_path / "data").exists()
 
 
+def test_without_values_an_example_is_named(sweep):
+    outcome = sweep()
+    assert outcome.code == 2
+    assert "Missing option '--set'. Name what varies, such as --set train.optimizer.lr=1e-3,3e-4" in outcome.err
+
+
 def test_an_error_in_a_value_is_reported_once_before_training(sweep, tmp_path):
     outcome = sweep("--set", "head=[4],[-6]", *RATES, "--no-chart")
     assert (outcome.code, outcome.out) == (1, "")
