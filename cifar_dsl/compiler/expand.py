@@ -15,6 +15,7 @@ from cifar_dsl.compiler.evaluate import Evaluator
 from cifar_dsl.compiler.exits import check_place
 from cifar_dsl.compiler.invocation import Branch, Invocation
 from cifar_dsl.compiler.loops import Loops, head
+from cifar_dsl.compiler.named_values import NamedValues
 from cifar_dsl.compiler.names import Names
 from cifar_dsl.compiler.paths import Place
 from cifar_dsl.compiler.patterns import PatternReader
@@ -39,10 +40,10 @@ from cifar_dsl.compiler.values import (
 from cifar_dsl.foundation import limits
 from cifar_dsl.foundation.limits import OutOfStepsError
 from cifar_dsl.foundation.records import evolve
-from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Size, Symbol
+from cifar_dsl.ir import Declaration, Graph, Operation, Shape, Symbol
 from cifar_dsl.language.diagnostics import Advice, Cause, EvaluationFailed, Label, Reporter
 from cifar_dsl.language.source import Span
-from cifar_dsl.language.syntax import nodes, print_chain, print_expression
+from cifar_dsl.language.syntax import nodes, print_expression
 from cifar_dsl.operations.layers import JOINS, LAYERS, SCOPES
 from cifar_dsl.operations.layers.attention import Attend, Attention
 from cifar_dsl.operations.layers.parts import WindowMask
@@ -88,13 +89,14 @@ class _Expander:
         self._is_final = is_final
         self._reporter = reporter
         names = names.copy()  # to which long forms add theirs
-        self._definitions, self._passed = names.definitions, names.passed
+        self._definitions = names.definitions
         self._evaluator = Evaluator(reporter, names)
         self._binder = Binder(self._evaluator, reporter)
         self._block_binder = BlockBinder(self._binder)
         self._patterns = PatternReader(self._evaluator, reporter, names)
         self._loops = Loops(self._evaluator, reporter, names.definitions)
         self._slices = Slices(self._evaluator, reporter, names.definitions)
+        self._named = NamedValues(self._evaluator, self._slices, names, reporter)
         self._globals = values
         self._plain_values = PlainValues()
         self._draft = Draft(Shape(given.size.extents), given.span, reporter, self._binder)
@@ -102,7 +104,6 @@ class _Expander:
         self._depth = 0  # of nested bodies
         self._conditions = 0  # of active `if`s
         self._batch = Tensor(0, self._draft.input)  # has as many samples as there are here: the input, or a scope's
-        self._reassigned: dict[int, list[nodes.Identifier]] = {}  # by the identity of a loop, condition or join
 
     def run(self) -> Graph | None:
         size = self._draft.input
@@ -149,16 +150,16 @@ class _Expander:
         return flow
 
     def _let(self, let: nodes.Let, scope: ValueScope, flow: Flow, place: Place) -> None:
-        if self._is_tied(let):
+        if self._named.is_tied(let):
             try:
-                scope.values |= self._each(let, self._tied_block(let, scope))
+                scope.values |= self._named.each(let, self._tied_block(let, scope))
             except EvaluationFailed:
                 scope.values |= {name.text: Unknown() for name in let.targets}
             return
-        if self._is_value(let.chain, scope):
+        if self._named.is_value(let.chain, scope):
             kind = let.chain.elements[0].kind
             assert not isinstance(kind, nodes.Compound)
-            scope.values |= self._values(let, scope, flow)
+            scope.values |= self._named.values(let, scope, flow)
             if len(let.targets) == 1 and not isinstance(scope.values[let.targets[0].text], Unknown):
                 scope.origins[let.targets[0].text] = own_origin(kind, scope)
             return
@@ -166,20 +167,8 @@ class _Expander:
             if name.text in scope.values:
                 self._report_taken(name)
         scope.values |= self._tensors(let, scope, flow, place)
-        if self._has_unknown_head(let):  # a tied block, too
+        if self._named.has_unknown_head(let):  # a tied block, too
             scope.values |= {name.text: Unknown() for name in let.targets}
-
-    def _has_unknown_head(self, let: nodes.Let) -> bool:
-        """Whether a `let` names what an unknown name makes of branches."""
-        kind = let.chain.elements[-1].kind
-        return isinstance(kind, nodes.Branched) and self._definitions[kind.name.span].kind == "unknown"
-
-    def _is_tied(self, let: nodes.Let) -> bool:
-        """Whether a `let` names a tied block."""
-        (element, *rest) = let.chain.elements
-        is_alone = not (rest or element.label or element.claim)
-        kind = element.kind
-        return is_alone and isinstance(kind, nodes.Branched) and self._definitions[kind.name.span].makes_block
 
     def _tied_block(self, let: nodes.Let, scope: ValueScope) -> BlockValue:
         """The value of a `let` that names a tied block. Raises EvaluationFailed."""
@@ -191,15 +180,6 @@ class _Expander:
         check_count(call, SCOPES[call.callee].branches, len(branches), self._reporter)
         return branches[0].tied(let.targets[0])
 
-    def _values(self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow) -> dict[str, Bound | Unknown]:
-        """The value of an expression by its name, or the items of a list by their names; unknown after an error."""
-        kind = named.chain.elements[0].kind
-        assert not isinstance(kind, nodes.Compound)
-        try:
-            return self._each(named, self._evaluator.evaluate(kind, scope, flow))
-        except EvaluationFailed:
-            return {name.text: Unknown() for name in named.targets}
-
     def _tensors(
         self, named: nodes.Let | nodes.Assignment, scope: ValueScope, flow: Flow, place: Place
     ) -> dict[str, Bound | Unknown]:
@@ -210,76 +190,20 @@ class _Expander:
         mark = self._draft.mark
         output = self._chain(named.chain, scope, flow, Place(path))
         self._draft.enclose(mark, path, "let", ", ".join(names), output)
-        return self._each(named, output)
-
-    def _each(self, named: nodes.Let | nodes.Assignment, value: Bound) -> dict[str, Bound | Unknown]:
-        """The values of names: a value for one name, the items of a list for several."""
-        names = [name.text for name in named.targets]
-        if len(names) == 1:
-            return {names[0]: value}
-        if isinstance(value, tuple) and len(value) == len(names):
-            return dict(zip(names, value, strict=True))
-        if not isinstance(value, Tensor) or value.shape is not None:
-            message = f"{len(names)} names need a list of {len(names)}, but this is {describe(value)}"
-            self._reporter.error("E0217", message, named.chain.span)
-        return {name: Unknown() for name in names}
+        return self._named.each(named, output)
 
     def _assign(self, assignment: nodes.Assignment, scope: ValueScope, flow: Flow, place: Place) -> None:
-        owners = [scope.scope_of(name.text, self._passed.get(name.span, 0)) for name in assignment.targets]
+        owners = [self._named.owner(name, scope) for name in assignment.targets]
         targets = zip(assignment.targets, owners, strict=True)
-        if not all(self._can_change(assignment, name, owner) for name, owner in targets):
+        if not all(self._named.can_change(assignment, name, owner) for name, owner in targets):
             return
-        if self._is_value(assignment.chain, scope):
-            found = self._values(assignment, scope, flow)
+        if self._named.is_value(assignment.chain, scope):
+            found = self._named.values(assignment, scope, flow)
         else:
             found = self._tensors(assignment, scope, flow, place)
         for name, owner in zip(assignment.targets, owners, strict=True):
             assert owner is not None
-            old, new = owner.values[name.text], found[name.text]
-            is_same_kind = isinstance(old, Tensor) if isinstance(new, Tensor) else _is_list(old) and _is_list(new)
-            if isinstance(old, Unknown) or isinstance(new, Unknown) or is_same_kind:
-                owner.values[name.text] = new
-            elif isinstance(new, Tensor) and new.shape is None:  # after an error
-                owner.values[name.text] = Unknown()
-            else:
-                message = f"`{name}` is {describe(old)}, and can't become {describe(new)}"
-                self._reporter.error("E0213", message, assignment.chain.span, help="choose another name")
-
-    def _can_change(self, assignment: nodes.Assignment, name: nodes.Identifier, owner: ValueScope | None) -> bool:
-        """Whether an assignment can change what `owner` holds under a name. Reports it if not."""
-        if owner is None:
-            return False  # reported by the resolver
-        value = owner.values[name.text]
-        is_param, is_list = self._definitions[name.span].kind == "param", _is_list(value)
-        if isinstance(value, Tensor | Unknown) or (is_list and not is_param):
-            return True
-        what = "a param" if is_param else describe(value)
-        span, help_text = name.span, "compute each value from the loop variable, such as `sum(depths[:i])`"
-        if isinstance(value, BlockValue):
-            help_text = "choose another name"
-        if is_list and len(assignment.targets) == 1:
-            span = assignment.span
-            help_text = f"name the new list: `let more = {print_chain(assignment.chain)}`"
-        message = f"only a named tensor or list can be reassigned, but `{name}` is {what}"
-        self._reporter.error("E0213", message, span, help=help_text)
-        return False
-
-    def _is_value(self, chain: nodes.Chain, scope: ValueScope) -> bool:
-        """Whether a `let` defines a value, not a tensor."""
-        (element, *rest) = chain.elements
-        kind = element.kind
-        if rest or element.label or element.claim or isinstance(kind, nodes.Compound):
-            return False
-        match kind:
-            case nodes.CallExpression(callee=callee):
-                return self._definitions[callee.span].kind in {"function", "initialiser", "weight function"}
-            case nodes.Name():
-                is_value = self._definitions[kind.span].kind in {"flow", "word"}
-                return is_value or not (self._slices.is_tensor(kind, scope) or is_stage(self._bound(kind, scope)))
-            case nodes.Index():
-                return self._slices.of_tensor(kind, scope) is None
-            case _:
-                return True
+            self._named.change(name, owner, found[name.text], assignment.chain.span)
 
     def _bound(self, name: nodes.Name, scope: ValueScope) -> Bound | Unknown | None:
         return self._evaluator.bound(name.text, name.span, scope)
@@ -290,22 +214,10 @@ class _Expander:
                 flow = self._element(element, scope, flow, place, is_first=i == 0)
             except EvaluationFailed:
                 flow = Tensor(tensors(flow)[-1].number if tensors(flow) else 0, None)
-                self._forget_reassigned(element.kind, scope)
+                self._named.forget_reassigned(element.kind, scope)
             if element.claim and self._is_final:
                 self._check_claim(element.claim, flow)
         return flow
-
-    def _forget_reassigned(self, kind: nodes.Expression | nodes.Compound, scope: ValueScope) -> None:
-        """After an error, the tensors that a loop or condition reassigns have an unknown shape."""
-        if not isinstance(kind, nodes.Compound):
-            return
-        if id(kind) not in self._reassigned:  # a loop may get here in every round
-            assignments = nodes.inside([kind], nodes.Assignment)
-            self._reassigned[id(kind)] = [name for one in assignments for name in one.targets]
-        for name in self._reassigned[id(kind)]:
-            owner = scope.scope_of(name.text, self._passed.get(name.span, 0))
-            if owner and (isinstance(value := owner.values[name.text], Tensor) or _is_list(value)):
-                owner.values[name.text] = Unknown()
 
     def _element(self, element: nodes.Element, scope: ValueScope, flow: Flow, place: Place, *, is_first: bool) -> Flow:
         kind = element.kind
@@ -751,7 +663,3 @@ class _Expander:
                 self._reporter.error(
                     "E0310", "this assertion does not hold", assertion.condition.span, notes=(figures,)
                 )
-
-
-def _is_list(value: Bound | Unknown) -> bool:
-    return isinstance(value, tuple) and not isinstance(value, Size)
