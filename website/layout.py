@@ -14,7 +14,10 @@ _GUIDES = (
 _LANGUAGE = ("language.md", "limits.md")
 _FILES = ("data.md", "runs.md", "compare.md")
 _PROJECT = ("architecture.md", "promises.md", "contributing.md", "security.md", "changelog.md")
-_RESULTS = ("results/index.md", "results/speed.md", "results/memory.md", "results/exports.md", "results/imports.md")
+_RESULTS = (
+    *("results/index.md", "results/airbench94.md", "results/speed.md", "results/memory.md", "results/exports.md"),
+    "results/imports.md",
+)
 _STUDIES = ("studies/index.md", "studies/activations.md", "studies/group_norm.md")
 
 
