@@ -16,9 +16,7 @@ from cifar_dsl.training.engines import CompiledEngine, choose_engine
 
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
-def test_a_compiled_network_trains_to_the_same_result(monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
+def test_a_compiled_network_trains_to_the_same_result(compiled_here):
     case = Case(SPEC, ("train.epochs=2", "train.average=ema(0.9)", "train.distill=soft"))
     torch.compiler.reset()
     eager = case.train()[0]

@@ -76,9 +76,7 @@ def _target(lowered, node) -> str:
 
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
-def test_fused_regions_train_to_the_same_result(monkeypatch, tmp_path, tried):
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
+def test_fused_regions_train_to_the_same_result(compiled_here, tried):
     case = Case(NORMED, ("train.epochs=2", "train.average=ema(0.9)"))
     torch.compiler.reset()
     eager = case.train()[0]
