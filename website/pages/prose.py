@@ -40,8 +40,8 @@ def files() -> Iterator[File]:
     for pattern in _FILES:
         for path in filter(Path.is_file, sorted(ROOT.glob(pattern))):  # the runs lie in a folder beside their report
             source = PurePosixPath(path.relative_to(ROOT).as_posix())
-            place = source.relative_to("docs") if source.parts[0] == "docs" else source
-            yield File(place, path.read_bytes(), source)
+            is_documentation = source.parts[0] == "docs"
+            yield File(source.relative_to("docs") if is_documentation else source, path.read_bytes(), source)
     for named, place in _FILES_ELSEWHERE.items():
         yield File(PurePosixPath(place), (ROOT / named).read_bytes(), PurePosixPath(named))
 
